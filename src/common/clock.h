@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+
+namespace lb {
+
+// CLOCK_MONOTONIC in microseconds. One vDSO call; on hot paths take EventLoop::now_us() instead.
+inline int64_t monotonic_us() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
+}
+
+inline int64_t monotonic_ms() {
+  return monotonic_us() / 1'000;
+}
+
+}  // namespace lb

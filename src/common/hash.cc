@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "common/hash.h"
+
+namespace lb {
+
+namespace {
+
+uint64_t fold(uint64_t a, uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  Wide product = static_cast<Wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+// Little-endian on every machine, so that the hash is the same everywhere.
+uint64_t load(std::string_view bytes) {
+  uint64_t word = 0;
+  for (size_t i = 0; i < bytes.size() && i < 8; ++i) {
+    word |= uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  }
+  return word;
+}
+
+}  // namespace
+
+uint64_t hash64(std::string_view bytes, uint64_t seed) {
+  constexpr uint64_t kA = 0xa0761d6478bd642f;
+  constexpr uint64_t kB = 0xe7037ed1a0b428db;
+  uint64_t hash = seed ^ fold(bytes.size() ^ kA, kB);
+  while (bytes.size() > 8) {
+    hash = fold(load(bytes) ^ kA, hash ^ kB);
+    bytes.remove_prefix(8);
+  }
+  hash = fold(load(bytes) ^ kA, hash ^ kB);
+  return mix64(hash);
+}
+
+}  // namespace lb

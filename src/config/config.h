@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/address.h"
+#include "common/cidr.h"
+#include "common/log.h"
+
+namespace lb {
+
+// The running configuration as plain data, after checking: what docs/configuration.md describes key
+// by key. Made by load_config(), never changed afterwards. Any thread.
+
+using std::chrono::milliseconds;
+
+struct RuntimeConfig {
+  uint32_t workers = 0;  // event-loop threads; 0 = auto, the CPUs that this process may use
+  uint32_t max_connections = 100'000;
+  milliseconds drain_timeout{30'000};
+};
+
+// An address to listen on. ":80" stands for IPv4 and IPv6 on one dual-stack socket.
+struct ListenAddress {
+  Address address;
+  bool dual_stack = false;  // written ":80": address is [::]:80, or 0.0.0.0:80 without IPv6
+  std::string text;         // as written
+
+  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
+};
+
+struct KeepaliveConfig {
+  milliseconds idle{60'000};      // whole seconds
+  milliseconds interval{10'000};  // whole seconds
+  uint32_t count = 6;
+
+  friend bool operator==(const KeepaliveConfig&, const KeepaliveConfig&) = default;
+};
+
+struct ListenerTimeouts {
+  // 0 = off for each of them.
+  milliseconds idle{3'600'000};        // both directions silent
+  milliseconds half_close{3'600'000};  // one side has finished, the other is silent
+  milliseconds send{60'000};           // the client takes nothing of what we have for it
+  milliseconds tls_handshake{10'000};  // until the PROXY header is complete
+
+  friend bool operator==(const ListenerTimeouts&, const ListenerTimeouts&) = default;
+};
+
+struct ListenerConfig {
+  std::string name;
+  std::vector<ListenAddress> addresses;
+  std::string pool;
+  uint32_t backlog = 4096;
+  std::optional<CidrSet> proxy_protocol_trusted;  // absent: no PROXY header is read
+  std::optional<CidrSet> allow;                   // absent: everyone
+  CidrSet deny;
+  std::optional<uint32_t> max_connections;  // absent: off
+  ListenerTimeouts timeouts;
+  KeepaliveConfig keepalive;
+};
+
+enum class Balance {
+  round_robin,
+  least_connections,
+  least_response_time,
+  source_ip_hash,
+  hash,
+  random,
+};
+
+enum class HashOn { source_ip, source_ip_port };
+
+struct ServerConfig {
+  std::string name;  // the address as written when none is given
+  std::string host;  // a host name to resolve; empty when address is complete
+  Address address;   // for a host name only the port is set (0.0.0.0:port)
+  uint32_t weight = 1;
+  std::optional<uint32_t> max_connections;  // absent: off
+  bool backup = false;
+};
+
+struct HealthCheckConfig {
+  bool enabled = true;  // off: always healthy
+  milliseconds interval{5'000};
+  milliseconds timeout{2'000};
+  uint32_t rise = 2;
+  uint32_t fall = 3;
+  milliseconds fast_interval{1'000};
+  std::optional<uint16_t> port;  // another port than the traffic's
+  std::string send;              // tcp; sent after connecting
+  std::string expect;            // tcp; the answer must begin with it
+
+  friend bool operator==(const HealthCheckConfig&, const HealthCheckConfig&) = default;
+};
+
+struct RetriesConfig {
+  uint32_t attempts = 2;  // tries after the first
+  milliseconds backoff{25};
+  milliseconds max_backoff{1'000};
+  uint32_t budget_percent = 20;
+
+  friend bool operator==(const RetriesConfig&, const RetriesConfig&) = default;
+};
+
+enum class OnDown { keep, close };
+enum class SendProxyProtocol { off, v1, v2 };
+
+struct PoolConfig {
+  std::string name;
+  Balance balance = Balance::round_robin;
+  HashOn hash_on = HashOn::source_ip;
+  std::vector<ServerConfig> servers;
+  std::vector<Address> source;  // local addresses to connect from, port 0; taken in turn
+  HealthCheckConfig health_check;
+  RetriesConfig retries;
+  OnDown on_down = OnDown::keep;
+  milliseconds connect_timeout{2'000};
+  SendProxyProtocol send_proxy_protocol = SendProxyProtocol::off;
+};
+
+struct Config {
+  RuntimeConfig runtime;
+  log::Settings log;
+  std::map<std::string, ListenerConfig> listeners;
+  std::map<std::string, PoolConfig> pools;
+};
+
+}  // namespace lb

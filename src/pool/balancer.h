@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "config/config.h"
+#include "pool/load_table.h"
+#include "pool/server.h"
+
+namespace lb {
+
+inline constexpr uint32_t kNoLimit = UINT32_MAX;
+
+// A server as one snapshot of its pool sees it.
+struct Candidate {
+  Server* server = nullptr;
+  uint32_t weight = 1;        // 1–1000
+  uint32_t limit = kNoLimit;  // max_connections
+};
+
+// The candidates of a group that may not be picked: tried already, full, or avoided. Cheap to make
+// empty; grows only when something is excluded. One worker.
+class Exclusions {
+ public:
+  void clear() { bits_.clear(); }
+  bool none() const { return bits_.empty(); }
+  bool contains(uint32_t index) const {
+    size_t word = index / 64;
+    return word < bits_.size() && (bits_[word] >> (index % 64) & 1) != 0;
+  }
+  void add(uint32_t index) {
+    size_t word = index / 64;
+    if (word >= bits_.size()) bits_.resize(word + 1);
+    bits_[word] |= uint64_t{1} << (index % 64);
+  }
+
+ private:
+  std::vector<uint64_t> bits_;
+};
+
+// What a pick may depend on besides the servers.
+struct PickContext {
+  uint64_t key_hash = 0;  // hash balancers: hash64() of the key
+  uint64_t random = 0;    // a fresh uniform number
+  int64_t now_ms = 0;     // monotonic
+};
+
+struct Pick {
+  uint32_t index = 0;
+  // The count that the choice rests on: the caller adds its own only if the counter still stands
+  // there, else it asks again. Absent where the choice does not depend on it.
+  std::optional<uint32_t> seen;
+};
+
+// Chooses among the servers of one group. Immutable and shared by all workers (positions and counts
+// are atomics of the LoadTable); rebuilt when the group changes. One algorithm, one small file.
+class Balancer {
+ public:
+  virtual ~Balancer() = default;
+  // Nothing when every candidate is excluded. Never allocates, never blocks.
+  virtual std::optional<Pick> pick(const PickContext& context,
+                                   const Exclusions& excluded) const = 0;
+};
+
+// `candidates` is not empty, has no weight 0, and is kept by the caller as long as the balancer.
+// `cursor` belongs to the pool's LoadTable.
+std::unique_ptr<Balancer> make_round_robin(const std::vector<Candidate>& candidates,
+                                           std::atomic<uint64_t>& cursor);
+std::unique_ptr<Balancer> make_least_connections(const std::vector<Candidate>& candidates,
+                                                 std::atomic<uint64_t>& cursor);
+std::unique_ptr<Balancer> make_least_response_time(const std::vector<Candidate>& candidates);
+std::unique_ptr<Balancer> make_random(const std::vector<Candidate>& candidates);
+// Weighted rendezvous hashing: for source_ip_hash and hash.
+std::unique_ptr<Balancer> make_hash(const std::vector<Candidate>& candidates);
+
+std::unique_ptr<Balancer> make_balancer(Balance algorithm, const std::vector<Candidate>& candidates,
+                                        std::atomic<uint64_t>& cursor);
+
+}  // namespace lb

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "pool/balancer.h"
+#include "pool/retry_budget.h"
+#include "pool/server.h"
+
+namespace lb {
+
+// What is known of a server's health; docs/architecture.md has the table of transitions.
+enum class Health { unknown, healthy, unhealthy };
+
+const char* to_string(Health health);
+
+// One server's part in a pool's snapshot.
+struct Member {
+  Server* server = nullptr;
+  Health health = Health::unknown;
+  uint32_t weight = 1;
+  uint32_t limit = kNoLimit;
+  bool backup = false;
+  bool draining = false;
+};
+
+// What acquire() found when it grants no lease.
+enum class NoServer {
+  none_usable,  // no server in a usable state, or all of them tried
+  all_full,     // usable servers exist, each at max_connections
+};
+
+// What one connection, over all its tries, wants from a pool. One worker.
+struct Want {
+  uint64_t key_hash = 0;
+  uint64_t random = 0;
+  int64_t now_ms = 0;
+  std::vector<const Server*> tried;  // in this round; cleared by the caller to begin another
+};
+
+// A pool as one snapshot knows it: who is in it, who may be picked, and how. Immutable; any thread.
+//
+// Candidates stand in groups, the first non-empty one wins: healthy, unknown, healthy backup,
+// unknown backup. Unhealthy, draining and weight 0 are never picked. A full server stays in its
+// group; backups do not relieve full servers. A server avoided after a failed connect is passed
+// over unless nobody else is left; only when every server of a group was tried does the next group
+// have its turn.
+class Pool {
+ public:
+  // `load` and `budget` belong to the registry and outlive the pool.
+  Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
+       RetryBudget& budget);
+
+  const PoolConfig& config() const { return *config_; }
+  const std::vector<Member>& members() const { return members_; }
+  RetryBudget& budget() const { return budget_; }
+  bool needs_key() const;  // hash balancers
+
+  // Picks a server and counts one unit of work at it. Lock-free; exact across workers.
+  Result<Lease, NoServer> acquire(const Want& want) const;
+
+ private:
+  struct Group {
+    std::vector<Candidate> candidates;
+    std::unique_ptr<Balancer> balancer;
+  };
+
+  std::shared_ptr<const PoolConfig> config_;
+  std::vector<Member> members_;
+  std::vector<Group> groups_;
+  RetryBudget& budget_;
+};
+
+}  // namespace lb

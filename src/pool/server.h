@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/address.h"
+#include "pool/latency.h"
+#include "pool/load_table.h"
+
+namespace lb {
+
+// Figures of one server that one worker writes and the control thread reads when asked (relaxed).
+// Each stands on a cache line of its own.
+struct alignas(64) ServerCell {
+  std::atomic<uint64_t> connections{0};       // connected, in all
+  std::atomic<uint64_t> connect_failures{0};  // refused, late or unreachable
+  std::atomic<uint64_t> bytes_in{0};          // from clients to the server
+  std::atomic<uint64_t> bytes_out{0};         // from the server to clients
+};
+
+// One server of one pool, for as long as its pool, name and address stay the same: reloads keep it,
+// with its counters and its health. Created and freed by PoolRegistry on the control thread, never
+// while it is in a worker's snapshot or has work in progress; between, any thread.
+class Server {
+ public:
+  Server(std::string pool, std::string name, const Address& address, LoadTable::Counter& active,
+         size_t workers)
+      : pool_(std::move(pool)),
+        name_(std::move(name)),
+        address_(address),
+        active_(active),
+        cells_(workers) {}
+
+  const std::string& pool() const { return pool_; }
+  const std::string& name() const { return name_; }
+  const Address& address() const { return address_; }
+
+  // Work in progress, all workers.
+  LoadTable::Counter& active() { return active_; }
+  const LoadTable::Counter& active() const { return active_; }
+
+  // After a failed connect of live traffic every worker passes this server over until then
+  // (monotonic ms; 0 = not avoided), unless it is the last.
+  std::atomic<int64_t> avoid_until_ms{0};
+
+  // Peak EWMA of connect and first-byte time.
+  Latency latency;
+
+  ServerCell& cell(size_t worker) { return cells_[worker]; }
+  const std::vector<ServerCell>& cells() const { return cells_; }
+
+ private:
+  const std::string pool_;
+  const std::string name_;
+  const Address address_;
+  LoadTable::Counter& active_;
+  std::vector<ServerCell> cells_;
+};
+
+// One unit of work counted at a server: the only way to be counted. Gives the count back when it
+// dies. Any thread, one at a time.
+class Lease {
+ public:
+  Lease() = default;
+  // Takes over a count that the caller has already added to server->active().
+  explicit Lease(Server* counted) : server_(counted) {}
+  Lease(Lease&& other) noexcept : server_(std::exchange(other.server_, nullptr)) {}
+  Lease& operator=(Lease&& other) noexcept {
+    if (this != &other) {
+      reset();
+      server_ = std::exchange(other.server_, nullptr);
+    }
+    return *this;
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() { reset(); }
+
+  Server* server() const { return server_; }
+  explicit operator bool() const { return server_ != nullptr; }
+  void reset() {
+    if (server_) std::exchange(server_, nullptr)->active().fetch_sub(1, std::memory_order_release);
+  }
+
+ private:
+  Server* server_ = nullptr;
+};
+
+}  // namespace lb
