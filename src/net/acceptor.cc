@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "net/acceptor.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "common/log.h"
+
+namespace lb {
+
+Acceptor::Acceptor(EventLoop& loop, int listening, size_t worker, ConnectionLimit& process,
+                   ConnectionLimit& listener, Callback callback)
+    : listening_(listening),
+      worker_(worker),
+      process_(process),
+      listener_(listener),
+      callback_(std::move(callback)),
+      rest_(loop, [this] { resume(); }),
+      loop_(loop) {
+  readable_.bind<&Acceptor::on_readable>(loop, listening_, IoEvent::kRead, this);
+  readable_.arm();
+}
+
+void Acceptor::resume() {
+  if (!finished_ && !rest_.pending()) readable_.arm();
+}
+
+void Acceptor::finish() {
+  // The kernel resets what is still queued when the socket closes.
+  while (accept_one() == Turn::again) {
+  }
+  finished_ = true;
+  rest_.stop();
+  readable_.disarm();
+}
+
+// One accept a turn while connections come singly, so that calls which only learn that there is no
+// more are few; growing batches while they come faster than turns.
+void Acceptor::on_readable() {
+  for (int accepted = 0; accepted < batch_; ++accepted) {
+    if (accept_one() == Turn::pause) {
+      batch_ = 1;
+      single_turns_ = kSingleTurns;
+      return;
+    }
+  }
+  if (single_turns_ > 0) {
+    --single_turns_;
+  } else {
+    batch_ = std::min(batch_ * 2, kMaxBatch);
+  }
+}
+
+Acceptor::Turn Acceptor::accept_one() {
+  if (!take_counts()) return Turn::pause;
+  sockaddr_storage peer;
+  socklen_t length = sizeof(peer);
+  auto* address = reinterpret_cast<sockaddr*>(&peer);
+  Fd client(accept4(listening_, address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (client) {
+    callback_(std::move(client), Address::from_sockaddr(address, length));
+    return Turn::again;
+  }
+  int error = errno;
+  give_back_counts();
+  if (error == EAGAIN) return Turn::pause;
+  if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+    rest(error);
+    return Turn::pause;
+  }
+  return Turn::again;  // this client was gone before we came (accept(2), "Error handling")
+}
+
+bool Acceptor::take_counts() {
+  for (ConnectionLimit* limit : {&process_, &listener_}) {
+    if (limit->take()) continue;
+    limit->wait(worker_);
+    if (limit->take()) continue;
+    if (limit == &listener_) process_.give_back();
+    readable_.disarm();
+    return false;
+  }
+  return true;
+}
+
+void Acceptor::give_back_counts() {
+  listener_.give_back();
+  process_.give_back();
+}
+
+void Acceptor::rest(int error) {
+  readable_.disarm();
+  rest_.start(std::chrono::milliseconds(kRest_ms));
+  if (warned_ms_ == 0 || loop_.now_ms() - warned_ms_ >= 10'000) {
+    warned_ms_ = loop_.now_ms();
+    log::warning("cannot accept connections: {}; open ones go on, new ones wait", strerror(error));
+  }
+}
+
+}  // namespace lb

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "common/address.h"
+#include "common/fd.h"
+#include "net/connection_limit.h"
+#include "net/event_loop.h"
+
+namespace lb {
+
+// Accepts connections from one listening socket on one worker, a bounded batch a turn, within the
+// limits of process and listener: at a limit it stops watching the socket, and the kernel's queue
+// holds the clients. When descriptors run out it rests for a tenth of a second, so that it neither
+// spins nor harms what is open. Worker thread.
+class Acceptor {
+ public:
+  // Takes over one connection and its count in both limits.
+  using Callback = std::function<void(Fd client, const Address& peer)>;
+
+  // `listening` stays the caller's. `process` and `listener` outlive it; `worker` is this thread's
+  // number.
+  Acceptor(EventLoop& loop, int listening, size_t worker, ConnectionLimit& process,
+           ConnectionLimit& listener, Callback callback);
+
+  // Tries again after a limit had no room.
+  void resume();
+  // Accepts what is queued, then stops for good.
+  void finish();
+
+ private:
+  enum class Turn { again, pause };
+
+  void on_readable();
+  Turn accept_one();
+  bool take_counts();
+  void give_back_counts();
+  void rest(int error);
+
+  static constexpr int kMaxBatch = 32;
+  static constexpr int kSingleTurns = 16;
+  static constexpr int kRest_ms = 100;
+
+  int listening_;
+  size_t worker_;
+  ConnectionLimit& process_;
+  ConnectionLimit& listener_;
+  Callback callback_;
+  IoEvent readable_;
+  Timer rest_;
+  int batch_ = 1;
+  int single_turns_ = 0;  // left of those that accept one, after a batch found no more
+  bool finished_ = false;
+  int64_t warned_ms_ = 0;
+  EventLoop& loop_;
+};
+
+}  // namespace lb

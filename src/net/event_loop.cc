@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "net/event_loop.h"
+
+#include <cstdlib>
+
+#include "common/clock.h"
+
+namespace lb {
+
+EventLoop::EventLoop() {
+  event_config* config = event_config_new();
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  base_ = event_base_new_with_config(config);
+  event_config_free(config);
+  if (!base_) std::abort();
+}
+
+EventLoop::~EventLoop() {
+  free_retired();
+  event_base_free(base_);
+}
+
+void EventLoop::run() {
+  while (!stopped_) run_turn();
+}
+
+void EventLoop::run_turn(bool wait) {
+  now_us_ = 0;
+  event_base_loop(base_, wait ? EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK);
+  free_retired();
+}
+
+int64_t EventLoop::now_us() {
+  if (now_us_ == 0) now_us_ = monotonic_us();
+  return now_us_;
+}
+
+void EventLoop::free_retired() {
+  // A destructor may retire more.
+  while (!retired_.empty()) {
+    std::vector<Retired> batch;
+    batch.swap(retired_);
+    for (const Retired& retired : batch) retired.destroy(retired.object);
+    if (retired_.empty()) {
+      batch.clear();
+      retired_.swap(batch);  // keep the capacity
+    }
+  }
+}
+
+Timer::Timer(EventLoop& loop, std::function<void()> callback) : callback_(std::move(callback)) {
+  evtimer_assign(
+      &event_, loop.base(),
+      [](evutil_socket_t, short, void* self) { static_cast<Timer*>(self)->callback_(); }, this);
+}
+
+Timer::~Timer() {
+  stop();
+}
+
+void Timer::start(std::chrono::milliseconds delay) {
+  timeval tv{.tv_sec = delay.count() / 1000, .tv_usec = delay.count() % 1000 * 1000};
+  evtimer_add(&event_, &tv);
+}
+
+void Timer::stop() {
+  evtimer_del(&event_);
+}
+
+bool Timer::pending() const {
+  return evtimer_pending(&event_, nullptr) != 0;
+}
+
+SignalEvent::SignalEvent(EventLoop& loop, int signal, std::function<void()> callback)
+    : callback_(std::move(callback)) {
+  evsignal_assign(
+      &event_, loop.base(), signal,
+      [](evutil_socket_t, short, void* self) { static_cast<SignalEvent*>(self)->callback_(); },
+      this);
+  evsignal_add(&event_, nullptr);
+}
+
+SignalEvent::~SignalEvent() {
+  evsignal_del(&event_);
+}
+
+}  // namespace lb

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "net/relay.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace lb {
+
+namespace {
+
+bool would_block(int error) {
+  return error == EAGAIN || error == EINTR;  // an interrupted call is tried again by the next event
+}
+
+}  // namespace
+
+void Relay::push(std::string_view bytes) {
+  keep(bytes.data(), bytes.size());
+  pushed_ = kept_size_;
+}
+
+Relay::Outcome Relay::read(Endpoint& from, Endpoint& to, RelayTools& tools) {
+  return pipe_ ? splice(from, to, tools) : copy(from, to, tools);
+}
+
+Relay::Outcome Relay::flush(Endpoint& from, Endpoint& to, RelayTools& tools) {
+  if (kept_size_ > 0) {
+    ssize_t sent = send(to.fd.get(), kept_.get() + kept_start_, kept_size_, MSG_NOSIGNAL);
+    if (sent < 0 && !would_block(errno)) return fail_write();
+    if (sent > 0) {
+      auto written = static_cast<uint32_t>(sent);
+      uint32_t own = std::min(pushed_, written);
+      pushed_ -= own;
+      bytes_ += written - own;
+      kept_start_ += written;
+      kept_size_ -= written;
+    }
+    if (kept_size_ > 0) return blocked(from, to);
+    kept_.reset();
+    kept_start_ = 0;
+  } else if (in_pipe_ > 0) {
+    if (!write_from_pipe(to)) return fail_write();
+    if (in_pipe_ > 0) return blocked(from, to);
+  }
+  to.writable.disarm();
+  if (end_seen_) {
+    release(tools);
+    return Outcome::finished;
+  }
+  from.readable.arm();
+  return Outcome::open;
+}
+
+void Relay::release(RelayTools& tools) {
+  if (pipe_) tools.pipes.give_back(std::move(pipe_), in_pipe_ == 0);
+}
+
+Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
+  char* scratch = tools.scratch.get();
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    ssize_t got = recv(from.fd.get(), scratch, RelayTools::kScratchSize, 0);
+    if (got <= 0) return end_of_read(got, from);
+    auto size = static_cast<size_t>(got);
+    ssize_t sent = send(to.fd.get(), scratch, size, MSG_NOSIGNAL);
+    if (sent < 0 && !would_block(errno)) {
+      int error = errno;
+      keep(scratch, size);
+      errno = error;
+      return fail_write();
+    }
+    size_t written = sent > 0 ? static_cast<size_t>(sent) : 0;
+    bytes_ += written;
+    if (written < size) {
+      keep(scratch + written, size - written);
+      return blocked(from, to);
+    }
+    if (size < RelayTools::kScratchSize) {
+      // A short read has emptied the socket: asking again would only cost a call.
+      streak_ = 0;
+      return Outcome::open;
+    }
+    if (++streak_ >= kFullReadsToSplice) {
+      streak_ = 0;
+      pipe_ = tools.pipes.take();
+      if (pipe_) return splice(from, to, tools);
+    }
+  }
+  return Outcome::open;
+}
+
+Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools) {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    ssize_t got = ::splice(from.fd.get(), nullptr, pipe_->write_end.get(), nullptr, pipe_->capacity,
+                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (got <= 0) {
+      Outcome outcome = end_of_read(got, from);
+      if (outcome != Outcome::open) release(tools);
+      return outcome;
+    }
+    in_pipe_ += static_cast<uint32_t>(got);
+    if (!write_from_pipe(to)) return fail_write();
+    if (in_pipe_ > 0) return blocked(from, to);
+    if (static_cast<size_t>(got) < kSmallSplice) {
+      if (++streak_ >= kSmallSplicesToCopy) {
+        streak_ = 0;
+        release(tools);
+      }
+      return Outcome::open;
+    }
+    streak_ = 0;
+  }
+  return Outcome::open;
+}
+
+Relay::Outcome Relay::end_of_read(ssize_t result, Endpoint& from) {
+  if (result == 0) {
+    end_seen_ = true;
+    from.readable.disarm();
+    return Outcome::finished;
+  }
+  if (would_block(errno)) return Outcome::open;
+  error_ = errno;
+  return Outcome::read_error;
+}
+
+bool Relay::write_from_pipe(Endpoint& to) {
+  while (in_pipe_ > 0) {
+    ssize_t sent = ::splice(pipe_->read_end.get(), nullptr, to.fd.get(), nullptr, in_pipe_,
+                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (sent <= 0) return sent < 0 && would_block(errno);
+    in_pipe_ -= static_cast<uint32_t>(sent);
+    bytes_ += static_cast<uint64_t>(sent);
+  }
+  return true;
+}
+
+void Relay::keep(const char* bytes, size_t size) {
+  auto joined = std::make_unique_for_overwrite<char[]>(kept_size_ + size);
+  if (kept_size_ > 0) std::memcpy(joined.get(), kept_.get() + kept_start_, kept_size_);
+  std::memcpy(joined.get() + kept_size_, bytes, size);
+  kept_ = std::move(joined);
+  kept_start_ = 0;
+  kept_size_ += static_cast<uint32_t>(size);
+}
+
+Relay::Outcome Relay::blocked(Endpoint& from, Endpoint& to) {
+  from.readable.disarm();
+  to.writable.arm();
+  return Outcome::open;
+}
+
+Relay::Outcome Relay::fail_write() {
+  error_ = errno;
+  return Outcome::write_error;
+}
+
+}  // namespace lb

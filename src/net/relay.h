@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "common/fd.h"
+#include "net/event_loop.h"
+#include "net/pipe_pool.h"
+
+namespace lb {
+
+// One end of a relayed stream: a non-blocking socket and its events. The events die before the
+// descriptor unless close() is called, which spares two system calls.
+struct Endpoint {
+  Fd fd;
+  IoEvent readable;
+  IoEvent writable;
+
+  // Closes first and disarms then: the kernel forgets a closed descriptor's registration by itself,
+  // and epoll_ctl on a bad descriptor is far cheaper than taking a live one out.
+  void close() {
+    fd.reset();
+    readable.disarm();
+    writable.disarm();
+  }
+};
+
+// What the relays of one worker share.
+struct RelayTools {
+  static constexpr size_t kScratchSize = 64 * 1024;
+
+  explicit RelayTools(size_t pipe_limit)
+      : scratch(std::make_unique<char[]>(kScratchSize)), pipes(pipe_limit) {}
+
+  std::unique_ptr<char[]> scratch;
+  PipePool pipes;
+};
+
+// Moves the bytes of one direction, from one end to the other. Reads into the worker's scratch and
+// writes at once; what the receiver refuses is kept (at most 64 KiB, or one pipe full) and reading
+// stops until it is written. A stream that keeps filling the scratch goes on by splice(2) and comes
+// back when its reads get small. Work per call is bounded. Arms and disarms `from.readable` and
+// `to.writable`, nothing else. Worker thread.
+class Relay {
+ public:
+  enum class Outcome {
+    open,         // goes on when an event says so
+    finished,     // the sender is done and every byte of it is written
+    read_error,   // error() tells; what was kept is lost
+    write_error,  // error() tells; the bytes not written are kept
+  };
+
+  // Bytes to send before anything that is read. Before the first call of flush() or read().
+  void push(std::string_view bytes);
+
+  // `from` is readable.
+  Outcome read(Endpoint& from, Endpoint& to, RelayTools& tools);
+  // `to` is writable, or new: writes what is kept, then lets reading go on.
+  Outcome flush(Endpoint& from, Endpoint& to, RelayTools& tools);
+  // Gives the pipe back; at the end of every relay.
+  void release(RelayTools& tools);
+
+  bool has_kept() const { return kept_size_ > 0 || in_pipe_ > 0; }
+  bool end_seen() const { return end_seen_; }
+  bool finished() const { return end_seen_ && !has_kept(); }
+  bool splicing() const { return pipe_ != nullptr; }
+  int error() const { return error_; }
+  // Bytes written to the receiver, without pushed ones.
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  static constexpr int kReadsPerTurn = 4;
+  static constexpr int kFullReadsToSplice = 3;
+  static constexpr size_t kSmallSplice = 16 * 1024;
+  static constexpr int kSmallSplicesToCopy = 8;
+
+  Outcome copy(Endpoint& from, Endpoint& to, RelayTools& tools);
+  Outcome splice(Endpoint& from, Endpoint& to, RelayTools& tools);
+  Outcome end_of_read(ssize_t result, Endpoint& from);
+  bool write_from_pipe(Endpoint& to);
+  void keep(const char* bytes, size_t size);
+  Outcome blocked(Endpoint& from, Endpoint& to);
+  Outcome fail_write();
+
+  std::unique_ptr<char[]> kept_;  // bytes read and not yet written, from kept_start_ on
+  uint32_t kept_start_ = 0;
+  uint32_t kept_size_ = 0;
+  uint32_t pushed_ = 0;  // of the kept ones, those that do not count
+  uint32_t in_pipe_ = 0;
+  std::unique_ptr<Pipe> pipe_;
+  uint64_t bytes_ = 0;
+  int error_ = 0;
+  uint8_t streak_ = 0;  // full reads while copying, small splices while splicing
+  bool end_seen_ = false;
+};
+
+}  // namespace lb

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "net/socket.h"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace lb {
+
+namespace {
+
+void set_option(int fd, int level, int name, int value) {
+  setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+Unexpected<Error> fail_errno(const Address& address, const char* what) {
+  int error = errno;
+  std::string message = std::string(what) + " " + address.to_string() + ": " + strerror(error);
+  if (error == EADDRINUSE) message += " (another process listens there)";
+  if (error == EADDRNOTAVAIL) message += " (this machine has no such address)";
+  if (error == EACCES && address.is_ip() && address.port() < 1024) {
+    message += " (ports below 1024 need CAP_NET_BIND_SERVICE)";
+  }
+  return fail(message);
+}
+
+Fd stream_socket(int family) {
+  return Fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+Result<Fd> bound_socket(const Address& address, bool dual_stack, bool reuse_port) {
+  Fd fd = stream_socket(address.family());
+  if (!fd) return fail_errno(address, "cannot open a socket for");
+  if (address.is_ip()) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address.is_ipv6()) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, dual_stack ? 0 : 1);
+  if (reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  if (bind(fd.get(), address.data(), address.length()) != 0) {
+    return fail_errno(address, "cannot bind");
+  }
+  return fd;
+}
+
+// A socket file outlives a process that was killed: nobody answers there, so it may go.
+bool remove_dead_unix_socket(const Address& address) {
+  std::string path(address.unix_path());
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
+  Fd fd = stream_socket(AF_UNIX);
+  if (!fd || connect(fd.get(), address.data(), address.length()) == 0) return false;
+  return errno == ECONNREFUSED && unlink(path.c_str()) == 0;
+}
+
+}  // namespace
+
+Result<Fd> listen_stream(const Address& address, const ListenOptions& options) {
+  if (address.is_unix()) remove_dead_unix_socket(address);
+  auto fd = bound_socket(address, options.dual_stack, options.reuse_port && address.is_ip());
+  if (!fd) return fd;
+  if (address.is_ip()) {
+    set_nodelay(fd->get());
+    if (options.keepalive) set_keepalive(fd->get(), *options.keepalive);
+  }
+  if (listen(fd->get(), static_cast<int>(options.backlog)) != 0) {
+    return fail_errno(address, "cannot listen on");
+  }
+  return fd;
+}
+
+Status<> probe_free(const Address& address, bool dual_stack) {
+  if (!address.is_ip()) return Done{};
+  auto fd = bound_socket(address, dual_stack, false);
+  if (!fd) return fail(fd.error().message);
+  return Done{};
+}
+
+Result<Fd, int> connect_stream(const Address& server, const Address* source) {
+  Fd fd = stream_socket(server.family());
+  if (!fd) return Unexpected{errno};
+  if (source && source->family() == server.family()) {
+    set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (bind(fd.get(), source->data(), source->length()) != 0) return Unexpected{errno};
+  }
+  if (connect(fd.get(), server.data(), server.length()) != 0 && errno != EINPROGRESS) {
+    return Unexpected{errno};
+  }
+  return fd;
+}
+
+void set_nodelay(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void set_keepalive(int fd, const Keepalive& keepalive) {
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(keepalive.idle_s));
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(keepalive.interval_s));
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(keepalive.count));
+  uint64_t timeout_ms =
+      1000 * (keepalive.idle_s + uint64_t{keepalive.interval_s} * keepalive.count);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+             static_cast<int>(std::min<uint64_t>(timeout_ms, INT32_MAX)));
+}
+
+void set_reset_on_close(int fd) {
+  linger now{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+int connect_state(int fd) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  if (error != 0) return error;
+  sockaddr_storage peer{};
+  socklen_t peer_length = sizeof(peer);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length) == 0) return 0;
+  return errno == ENOTCONN ? EINPROGRESS : errno;
+}
+
+Address local_address(int fd) {
+  sockaddr_storage local{};
+  socklen_t length = sizeof(local);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) return {};
+  return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&local), length);
+}
+
+}  // namespace lb

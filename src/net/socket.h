@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "common/address.h"
+#include "common/fd.h"
+#include "common/result.h"
+
+namespace lb {
+
+// Sockets as this program wants them: non-blocking, close-on-exec. Any thread.
+
+// TCP keepalive, and TCP_USER_TIMEOUT to match: a peer that answers nothing, to probes or to data,
+// for idle + interval × count is gone (RFC 9293, 3.8.4; RFC 5482).
+struct Keepalive {
+  uint32_t idle_s = 60;
+  uint32_t interval_s = 10;
+  uint32_t count = 6;
+
+  friend bool operator==(const Keepalive&, const Keepalive&) = default;
+};
+
+struct ListenOptions {
+  bool dual_stack = false;  // an IPv6 wildcard that takes IPv4 too
+  bool reuse_port = false;  // one of a group that shares the port
+  uint32_t backlog = 4096;
+  std::optional<Keepalive> keepalive;  // inherited by what is accepted, like TCP_NODELAY
+};
+
+// A listening stream socket. A unix path whose socket no process listens on any more is replaced.
+Result<Fd> listen_stream(const Address& address, const ListenOptions& options);
+
+// Whether another process (or socket) holds the address: binds once without SO_REUSEPORT and lets
+// go. Success means that it is free.
+Status<> probe_free(const Address& address, bool dual_stack);
+
+// A stream socket whose connect(2) has begun (or, for unix sockets, succeeded). `source` is the
+// local address to come from, port 0; its port is chosen late, so that 4-tuples are what is limited
+// (IP_BIND_ADDRESS_NO_PORT). The error is an errno.
+Result<Fd, int> connect_stream(const Address& server, const Address* source);
+
+void set_nodelay(int fd);
+void set_keepalive(int fd, const Keepalive& keepalive);
+// Makes close(2) send a reset instead of ending the stream in order.
+void set_reset_on_close(int fd);
+// SO_ERROR: the errno of a failed connect, EINPROGRESS while it is under way, 0 when connected.
+int connect_state(int fd);
+
+Address local_address(int fd);
+
+}  // namespace lb
