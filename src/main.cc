@@ -1,4 +1,62 @@
 // SPDX-License-Identifier: MIT
-int main() {
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "app/process.h"
+#include "common/log.h"
+#include "config/loader.h"
+
+namespace {
+
+constexpr int kUsageError = 2;
+
+int report(const std::vector<lb::ConfigProblem>& problems, const std::string& file) {
+  for (const lb::ConfigProblem& problem : problems) {
+    fmt::print(stderr, "{}\n", problem.to_string(file));
+  }
+  return kUsageError;
+}
+
+int check(const std::string& file) {
+  auto loaded = lb::load_config(file);
+  if (!loaded) return report(loaded.error(), file);
+  for (const lb::ConfigProblem& warning : loaded->warnings) {
+    fmt::print(stderr, "{}: warning: {}\n", file, warning.to_string(file));
+  }
+  fmt::print("{}: ok\n", file);
   return 0;
+}
+
+int run(const std::string& file) {
+  auto load = [file] { return lb::load_config(file); };
+  auto loaded = load();
+  if (!loaded) return report(loaded.error(), file);
+  lb::Process process({file, load}, std::move(*loaded));
+  int code = process.run();
+  lb::log::shutdown();
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("lb: a load balancer for TCP");
+  app.set_version_flag("--version", "lb " LB_VERSION);
+  std::string file;
+  auto* config = app.add_option("--config,-c", file, "the configuration file (lb.yaml)");
+  auto* check_command = app.add_subcommand("check", "find every error of a configuration file");
+  std::string checked_file;
+  check_command->add_option("--config,-c", checked_file, "the configuration file")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  if (check_command->parsed()) return check(checked_file);
+  if (config->empty()) {
+    fmt::print(stderr, "lb: --config FILE is required; see lb --help\n");
+    return kUsageError;
+  }
+  return run(file);
 }

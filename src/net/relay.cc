@@ -19,9 +19,10 @@ bool would_block(int error) {
 
 }  // namespace
 
-void Relay::push(std::string_view bytes) {
+void Relay::push(std::string_view bytes, bool counted) {
+  if (bytes.empty()) return;
   keep(bytes.data(), bytes.size());
-  pushed_ = kept_size_;
+  if (!counted) pushed_ = kept_size_;
 }
 
 Relay::Outcome Relay::read(Endpoint& from, Endpoint& to, RelayTools& tools) {
@@ -33,6 +34,7 @@ Relay::Outcome Relay::flush(Endpoint& from, Endpoint& to, RelayTools& tools) {
     ssize_t sent = send(to.fd.get(), kept_.get() + kept_start_, kept_size_, MSG_NOSIGNAL);
     if (sent < 0 && !would_block(errno)) return fail_write();
     if (sent > 0) {
+      wrote_ = true;
       auto written = static_cast<uint32_t>(sent);
       uint32_t own = std::min(pushed_, written);
       pushed_ -= own;
@@ -74,6 +76,7 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
       return fail_write();
     }
     size_t written = sent > 0 ? static_cast<size_t>(sent) : 0;
+    wrote_ |= written > 0;
     bytes_ += written;
     if (written < size) {
       keep(scratch + written, size - written);

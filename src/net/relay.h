@@ -52,8 +52,9 @@ class Relay {
     write_error,  // error() tells; the bytes not written are kept
   };
 
-  // Bytes to send before anything that is read. Before the first call of flush() or read().
-  void push(std::string_view bytes);
+  // Bytes to send before anything that is read: ours (`counted` false) first, then bytes of the
+  // sender that were read elsewhere. Before the first call of flush() or read().
+  void push(std::string_view bytes, bool counted);
 
   // `from` is readable.
   Outcome read(Endpoint& from, Endpoint& to, RelayTools& tools);
@@ -62,6 +63,8 @@ class Relay {
   // Gives the pipe back; at the end of every relay.
   void release(RelayTools& tools);
 
+  // Whether the receiver has taken anything yet.
+  bool wrote() const { return wrote_; }
   bool has_kept() const { return kept_size_ > 0 || in_pipe_ > 0; }
   bool end_seen() const { return end_seen_; }
   bool finished() const { return end_seen_ && !has_kept(); }
@@ -94,6 +97,7 @@ class Relay {
   int error_ = 0;
   uint8_t streak_ = 0;  // full reads while copying, small splices while splicing
   bool end_seen_ = false;
+  bool wrote_ = false;
 };
 
 }  // namespace lb

@@ -48,7 +48,8 @@ void TimeoutQueue::clear(Timeout& timeout) {
 void TimeoutQueue::insert(Timeout& timeout) {
   int64_t now_ms = loop_.now_ms();
   auto delay_ms = static_cast<uint64_t>(std::max<int64_t>(timeout.deadline_ms_ - now_ms, 1));
-  int index = std::clamp(static_cast<int>(std::bit_width(delay_ms)) - 1 - kShortestLog2, 0, kLists - 1);
+  int index =
+      std::clamp(static_cast<int>(std::bit_width(delay_ms)) - 1 - kShortestLog2, 0, kLists - 1);
   List& list = lists_[static_cast<size_t>(index)];
   timeout.queue_ = this;
   timeout.list_ = static_cast<uint8_t>(index);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "app/descriptors.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace lb {
+
+uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return limit.rlim_cur;
+}
+
+DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
+                                uint32_t wanted_connections) {
+  DescriptorPlan plan{.limit = limit};
+  // An eighth of all for pipes: a stream without one is copied, which costs time but works.
+  plan.pipes_per_worker = std::min<size_t>(256, limit / 8 / 2 / workers);
+  constexpr uint64_t kPerWorker = 16;  // its loop, mailbox, and what libevent holds
+  constexpr uint64_t kProcess = 64;
+  uint64_t taken = plan.pipes_per_worker * workers * 2 + workers * kPerWorker + others + kProcess;
+  uint64_t left = limit > taken ? limit - taken : 2;
+  plan.max_connections = static_cast<uint32_t>(
+      std::min<uint64_t>(wanted_connections, std::max<uint64_t>(left / 2, 1)));
+  return plan;
+}
+
+}  // namespace lb

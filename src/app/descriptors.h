@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lb {
+
+// How the process's descriptors are shared out.
+struct DescriptorPlan {
+  uint64_t limit = 0;            // RLIMIT_NOFILE
+  uint32_t max_connections = 0;  // what the limit allows, two descriptors each
+  size_t pipes_per_worker = 0;   // for splice(2), two descriptors each
+};
+
+// Raises the soft limit to the hard one.
+uint64_t raise_descriptor_limit();
+
+// `others` are needed besides connections: listening sockets, checks, logs.
+DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
+                                uint32_t wanted_connections);
+
+}  // namespace lb

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "app/listening_sockets.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "l4/tcp_frontend.h"
+#include "net/socket.h"
+
+namespace lb {
+
+namespace {
+
+bool kernel_has_ipv6() {
+  return static_cast<bool>(Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+}
+
+bool shares_port(const SocketGroups& groups, const Address& address) {
+  return std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
+    auto bound = Address::parse(group.first.starts_with(':') ? "[::]" + group.first : group.first);
+    return bound && bound->is_ip() && bound->port() == address.port();
+  });
+}
+
+}  // namespace
+
+Result<std::shared_ptr<SocketGroup>> SocketGroup::open(const ListenAddress& listen,
+                                                       const ListenerConfig& config, size_t workers,
+                                                       bool probe) {
+  std::shared_ptr<SocketGroup> group(new SocketGroup());
+  bool dual_stack = listen.dual_stack && kernel_has_ipv6();
+  group->address_ = listen.address;
+  if (listen.dual_stack && !dual_stack) group->address_ = Address::any_v4(listen.address.port());
+  // Within the group SO_REUSEPORT would let a second process in unnoticed.
+  if (probe) {
+    if (auto free = probe_free(group->address_, dual_stack); !free) {
+      return fail(free.error().message);
+    }
+  }
+  ListenOptions options{.dual_stack = dual_stack,
+                        .reuse_port = true,
+                        .backlog = config.backlog,
+                        .keepalive = keepalive_of(config.keepalive)};
+  size_t count = listen.address.is_unix() ? 1 : workers;
+  for (size_t i = 0; i < count; ++i) {
+    auto fd = listen_stream(group->address_, options);
+    if (!fd) return fail(fd.error().message);
+    group->sockets_.push_back(std::make_shared<const Fd>(std::move(*fd)));
+  }
+  return group;
+}
+
+SocketGroup::~SocketGroup() {
+  if (address_.is_unix() && !sockets_.empty()) unlink(std::string(address_.unix_path()).c_str());
+}
+
+void SocketGroup::adjust(const ListenerConfig& config) {
+  for (const auto& socket : sockets_) {
+    listen(socket->get(), static_cast<int>(config.backlog));
+    if (address_.is_ip()) set_keepalive(socket->get(), keepalive_of(config.keepalive));
+  }
+}
+
+Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open, size_t workers) {
+  SocketGroups groups;
+  for (const auto& [name, listener] : config.listeners) {
+    for (const ListenAddress& address : listener.addresses) {
+      if (auto same = open.find(address.text); same != open.end()) {
+        groups.insert(*same);
+        continue;
+      }
+      auto group =
+          SocketGroup::open(address, listener, workers, !shares_port(open, address.address));
+      if (!group) return fail("listeners." + name + ".address: " + group.error().message);
+      groups[address.text] = std::move(*group);
+    }
+  }
+  for (const auto& [name, listener] : config.listeners) {
+    for (const ListenAddress& address : listener.addresses) {
+      if (open.contains(address.text)) groups[address.text]->adjust(listener);
+    }
+  }
+  return groups;
+}
+
+}  // namespace lb

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/fd.h"
+#include "common/result.h"
+#include "config/config.h"
+
+namespace lb {
+
+// The listening sockets of one address: one per worker in a SO_REUSEPORT group, or a single one of
+// a unix path. The group is never reordered or changed while any listener wants its address, so
+// that no queued connection is lost by a reload.
+class SocketGroup {
+ public:
+  static Result<std::shared_ptr<SocketGroup>> open(const ListenAddress& address,
+                                                   const ListenerConfig& config, size_t workers,
+                                                   bool probe);
+  ~SocketGroup();
+  SocketGroup(const SocketGroup&) = delete;
+  SocketGroup& operator=(const SocketGroup&) = delete;
+
+  // Settings that a listening socket takes while it listens: backlog and keepalive.
+  void adjust(const ListenerConfig& config);
+  const std::vector<std::shared_ptr<const Fd>>& sockets() const { return sockets_; }
+
+ private:
+  SocketGroup() = default;
+  std::vector<std::shared_ptr<const Fd>> sockets_;
+  Address address_;
+};
+
+// The groups that a configuration needs, by address as written.
+using SocketGroups = std::map<std::string, std::shared_ptr<SocketGroup>>;
+
+// Opens what `config` needs and `open` lacks. On failure everything stays as it was.
+Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open, size_t workers);
+
+}  // namespace lb

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include "app/process.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "app/descriptors.h"
+#include "app/service_notification.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+namespace lb {
+
+namespace {
+
+constexpr milliseconds kPublishPause{50};
+constexpr milliseconds kHousekeeping{1000};
+
+// The CPUs that this process may use.
+size_t usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return static_cast<size_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+size_t worker_count(const Config& config) {
+  return config.runtime.workers > 0 ? config.runtime.workers : usable_cpus();
+}
+
+}  // namespace
+
+Process::Process(ConfigSource source, LoadedConfig loaded)
+    : source_(std::move(source)),
+      config_(std::make_shared<const Config>(std::move(loaded.config))),
+      first_warnings_(std::move(loaded.warnings)),
+      workers_(worker_count(*config_)),
+      mailbox_(loop_),
+      connections_(config_->runtime.max_connections, workers_,
+                   [this](size_t worker) { team_.workers[worker]->post_resume_accepting(); }),
+      team_(workers_, mailbox_, *this, connections_),
+      registry_(workers_),
+      checker_(loop_,
+               [this](Server& server, const HealthChecker::Transition& transition) {
+                 health_changed(server, transition);
+               }),
+      publish_timer_(loop_, [this] { publish(); }),
+      housekeeping_(loop_, [this] { keep_house(); }),
+      drain_timer_(loop_, [this] {
+        log::warning("drain_timeout is over: ending what is still open");
+        for (auto& worker : team_.workers) worker->post_end_all(CloseReason::shutting_down);
+      }) {
+  team_.on_adopted = [this](size_t worker, uint64_t version) { adopted(worker, version); };
+  team_.on_drained = [this](size_t worker) { drained(worker); };
+}
+
+Process::~Process() {
+  for (auto& worker : team_.workers) worker->stop();
+}
+
+int Process::run() {
+  if (auto started = start(); !started) {
+    log::error("{}: {}", source_.name, started.error().message);
+    return 1;
+  }
+  loop_.run();
+  for (auto& worker : team_.workers) worker->stop();
+  sockets_.clear();
+  log::info("stopped");
+  return 0;
+}
+
+Status<> Process::start() {
+  signal(SIGPIPE, SIG_IGN);  // splice(2) knows no MSG_NOSIGNAL
+  if (auto opened = log::configure(config_->log); !opened) {
+    return fail("log.output: " + opened.error().message);
+  }
+  warn(first_warnings_);
+  size_t pipes = plan_descriptors(raise_descriptor_limit(), workers_, 0, 1).pipes_per_worker;
+  for (size_t i = 0; i < workers_; ++i) {
+    team_.workers.push_back(std::make_unique<Worker>(i, team_, pipes));
+  }
+  auto watch = [this](int number, auto action) {
+    signals_.push_back(std::make_unique<SignalEvent>(loop_, number, action));
+  };
+  watch(SIGHUP, [this] { reload(); });
+  watch(SIGTERM, [this] { terminate(); });
+  watch(SIGINT, [this] { terminate(); });
+  watch(SIGUSR1, [] {
+    if (auto reopened = log::reopen(); !reopened) {
+      log::error("cannot reopen the log: {}", reopened.error().message);
+    }
+  });
+  if (auto applied = apply(*config_); !applied) return applied;
+  for (auto& worker : team_.workers) worker->start();
+  housekeeping_.start(kHousekeeping);
+  return Done{};
+}
+
+void Process::reload() {
+  if (terminating_) return;
+  notify_reloading();
+  auto refuse = [this](const std::string& message) {
+    log::error("{}; the running configuration stays", message);
+    notify_service("READY=1");
+  };
+  auto loaded = source_.load();
+  if (!loaded) {
+    for (const ConfigProblem& problem : loaded.error()) {
+      log::error("{}", problem.to_string(source_.name));
+    }
+    return refuse(source_.name + ": not reloaded");
+  }
+  warn(loaded->warnings);
+  if (auto possible = check_reload(loaded->config); !possible) {
+    return refuse(source_.name + ": " + possible.error().message);
+  }
+  if (auto applied = apply(std::move(loaded->config)); !applied) {
+    return refuse(source_.name + ": " + applied.error().message);
+  }
+  log::info("{}: reloaded", source_.name);
+}
+
+// What takes effect at start only.
+Status<> Process::check_reload(const Config& config) const {
+  if (worker_count(config) != workers_) {
+    return fail("runtime.workers: takes effect at start; restart to change it");
+  }
+  return Done{};
+}
+
+// Everything that can fail comes first and changes nothing.
+Status<> Process::apply(Config config) {
+  auto sockets = open_sockets(config, sockets_, workers_);
+  if (!sockets) return fail(sockets.error().message);
+  bool first = version_ == 0;
+  if (!first && !(config.log == config_->log)) {
+    if (auto opened = log::configure(config.log); !opened) {
+      return fail("log.output: " + opened.error().message);
+    }
+  }
+  sockets_ = std::move(*sockets);
+  config_ = std::make_shared<const Config>(std::move(config));
+  plan_connections(*config_);
+  update_members();
+  publish();
+  announced_version_ = version_;
+  return Done{};
+}
+
+void Process::plan_connections(const Config& config) {
+  size_t listening = 0;
+  for (const auto& [name, group] : sockets_) listening += group->sockets().size();
+  size_t servers = 0;
+  for (const auto& [name, pool] : config.pools) servers += pool.servers.size();
+  uint32_t wanted = config.runtime.max_connections;
+  DescriptorPlan plan =
+      plan_descriptors(raise_descriptor_limit(), workers_, listening + servers, wanted);
+  if (plan.max_connections < wanted) {
+    log::warning(
+        "runtime.max_connections lowered from {} to {}: this process may open {} descriptors; "
+        "raise its limit (ulimit -n, LimitNOFILE=)",
+        wanted, plan.max_connections, plan.limit);
+  }
+  connections_.set_limit(plan.max_connections);
+}
+
+void Process::update_members() {
+  registry_.set_next_version(version_ + 1);
+  int64_t drain_until_ms = monotonic_ms() + config_->runtime.drain_timeout.count();
+  auto changes = registry_.apply(*config_, names_, drain_until_ms);
+  for (Server* server : changes.removed) {
+    checker_.forget(*server);
+    log::info("pool {}: {} removed, drains", server->pool(), server->name());
+  }
+  if (version_ > 0) {
+    for (Server* server : changes.added) {
+      log::info("pool {}: {} added", server->pool(), server->name());
+    }
+  }
+  update_checks();
+}
+
+void Process::update_checks() {
+  registry_.for_each([this](Server& server, const PoolConfig& pool) {
+    if (pool.health_check.enabled) {
+      checker_.watch(server, pool.health_check);
+    } else {
+      checker_.forget(server);
+      registry_.set_health(server, Health::unknown);  // for when checks are switched on again
+    }
+  });
+}
+
+void Process::publish() {
+  publish_timer_.stop();
+  published_ms_ = monotonic_ms();
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->version = ++version_;
+  snapshot->drain_timeout = config_->runtime.drain_timeout;
+  auto pools = registry_.pools();
+  std::map<std::string, std::shared_ptr<ConnectionLimit>> limits;
+  for (const auto& [name, listener] : config_->listeners) {
+    ListenerPlan& plan = snapshot->listeners[name];
+    plan.config = std::shared_ptr<const ListenerConfig>(config_, &listener);
+    plan.pool = pools[listener.pool];
+    auto& limit = limits[name] = listener_limits_[name];
+    uint32_t most = listener.max_connections.value_or(ConnectionLimit::kUnlimited);
+    if (!limit) {
+      limit = std::make_shared<ConnectionLimit>(most, workers_, [this](size_t worker) {
+        team_.workers[worker]->post_resume_accepting();
+      });
+    } else if (limit->limit() != most) {
+      limit->set_limit(most);
+    }
+    plan.limit = limit;
+    plan.sockets.resize(workers_);
+    for (const ListenAddress& address : listener.addresses) {
+      const auto& sockets = sockets_[address.text]->sockets();
+      for (size_t i = 0; i < sockets.size(); ++i) plan.sockets[i].push_back(sockets[i]);
+    }
+  }
+  listener_limits_ = std::move(limits);
+  for (auto& worker : team_.workers) worker->post_snapshot(snapshot);
+}
+
+// The first change goes out at once, more of them together a little later.
+void Process::publish_soon() {
+  if (publish_timer_.pending()) return;
+  milliseconds since(monotonic_ms() - published_ms_);
+  publish_timer_.start(since >= kPublishPause ? milliseconds(0) : kPublishPause - since);
+}
+
+void Process::health_changed(Server& server, const HealthChecker::Transition& transition) {
+  registry_.set_health(server, transition.to);
+  log::info("pool {}: {} is {} (was {}): {}", server.pool(), server.name(),
+            to_string(transition.to), to_string(transition.from), transition.reason);
+  bool went_down = transition.to == Health::unhealthy;
+  if (!went_down) {
+    server.avoid_until_ms.store(0, std::memory_order_relaxed);
+    return publish_soon();
+  }
+  warn_if_mostly_down(server.pool());
+  if (config_->pools.at(server.pool()).on_down == OnDown::close) {
+    publish();  // first, so that no new connection goes there
+    for (auto& worker : team_.workers) {
+      worker->post_end_sessions(&server, CloseReason::server_down);
+    }
+  } else {
+    publish_soon();
+  }
+}
+
+void Process::warn_if_mostly_down(const std::string& pool) {
+  size_t all = 0;
+  size_t down = 0;
+  registry_.for_each([&](Server& server, const PoolConfig& config) {
+    if (config.name != pool) return;
+    ++all;
+    if (registry_.health(server) == Health::unhealthy) ++down;
+  });
+  if (down == all) {
+    log::error("pool {}: no server is usable", pool);
+  } else if (down * 2 > all) {
+    log::warning("pool {}: {} of {} servers are unhealthy", pool, down, all);
+  }
+}
+
+void Process::connect_failed(Server& server) {
+  // By then the server may be gone: the checker only compares the pointer.
+  mailbox_.post([this, suspect = &server] { checker_.check_now(*suspect); });
+}
+
+void Process::adopted(size_t worker, uint64_t version) {
+  (void)worker;
+  uint64_t everywhere = version;
+  for (const WorkerTeam::Load& load : team_.loads) {
+    everywhere = std::min(everywhere, load.version.load(std::memory_order_acquire));
+  }
+  registry_.collect(everywhere);
+  if (announced_version_ == 0 || everywhere < announced_version_) return;
+  announced_version_ = 0;
+  if (terminating_) return;
+  notify_service("READY=1");
+  if (std::exchange(ready_, true)) return;
+  log::info("ready: {} listeners, {} pools, {} workers", config_->listeners.size(),
+            config_->pools.size(), workers_);
+  if (on_ready_) on_ready_();
+}
+
+void Process::keep_house() {
+  uint64_t everywhere = version_;
+  for (const WorkerTeam::Load& load : team_.loads) {
+    everywhere = std::min(everywhere, load.version.load(std::memory_order_acquire));
+  }
+  registry_.collect(everywhere);
+  for (Server* server : registry_.overdue(monotonic_ms())) {
+    for (auto& worker : team_.workers) {
+      worker->post_end_sessions(server, CloseReason::server_removed);
+    }
+  }
+  if (uint64_t lost = log::lost(); lost != log_lines_lost_) {
+    log::warning("{} log lines were lost: the output is too slow", lost - log_lines_lost_);
+    log_lines_lost_ = lost;
+  }
+  housekeeping_.start(kHousekeeping);
+}
+
+void Process::terminate() {
+  if (terminating_) {
+    log::warning("second signal: quitting at once");
+    return quit();
+  }
+  terminating_ = true;
+  notify_service("STOPPING=1");
+  log::info("draining: open connections may finish within {} ms",
+            config_->runtime.drain_timeout.count());
+  sockets_.clear();
+  drain_timer_.start(config_->runtime.drain_timeout);
+  for (auto& worker : team_.workers) worker->post_drain();
+}
+
+void Process::drained(size_t worker) {
+  drained_.insert(worker);
+  if (terminating_ && drained_.size() == workers_) quit();
+}
+
+void Process::quit() {
+  loop_.stop();
+}
+
+void Process::warn(const std::vector<ConfigProblem>& warnings) const {
+  for (const ConfigProblem& problem : warnings) {
+    log::warning("{}", problem.to_string(source_.name));
+  }
+}
+
+}  // namespace lb

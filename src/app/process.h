@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "app/listening_sockets.h"
+#include "app/snapshot.h"
+#include "app/worker.h"
+#include "common/result.h"
+#include "config/loader.h"
+#include "health/checker.h"
+#include "net/connection_limit.h"
+#include "net/event_loop.h"
+#include "net/mailbox.h"
+#include "pool/registry.h"
+
+namespace lb {
+
+// Where the configuration comes from.
+struct ConfigSource {
+  std::string name;  // for messages: the file as given on the command line
+  // Reads it again, on reload.
+  std::function<Result<LoadedConfig, std::vector<ConfigProblem>>()> load;
+};
+
+// The running balancer: the control thread with its loop, the workers, and the way a configuration
+// becomes a snapshot. Start and reload are the same path: check, open new sockets, bring registry
+// and checks to the new state, publish. Control thread.
+class Process final : public ControlReports {
+ public:
+  Process(ConfigSource source, LoadedConfig loaded);
+  ~Process() override;
+
+  // Runs until a signal ends it. Returns the exit code: 0, or 1 when it could not start.
+  int run();
+
+  // As SIGHUP and SIGTERM do; from the control thread's callbacks.
+  void reload();
+  void terminate();
+  // Called once, when every worker serves the first configuration.
+  void on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }
+
+  EventLoop& loop() { return loop_; }
+  const PoolRegistry& registry() const { return registry_; }
+  const ConnectionLimit& connections() const { return connections_; }
+
+  // ControlReports; worker threads.
+  void connect_failed(Server& server) override;
+
+ private:
+  Status<> start();
+  Status<> apply(Config config);
+  Status<> check_reload(const Config& config) const;
+  void plan_connections(const Config& config);
+  void update_members();
+  void update_checks();
+  void publish();
+  void publish_soon();
+  void health_changed(Server& server, const HealthChecker::Transition& transition);
+  void warn_if_mostly_down(const std::string& pool);
+  void adopted(size_t worker, uint64_t version);
+  void drained(size_t worker);
+  void keep_house();
+  void warn(const std::vector<ConfigProblem>& warnings) const;
+  void quit();
+
+  const ConfigSource source_;
+  std::shared_ptr<const Config> config_;
+  std::vector<ConfigProblem> first_warnings_;
+  const size_t workers_;
+  EventLoop loop_;
+  Mailbox mailbox_;
+  ConnectionLimit connections_;
+  WorkerTeam team_;
+  PoolRegistry registry_;
+  PoolRegistry::Names names_;
+  HealthChecker checker_;
+  SocketGroups sockets_;
+  std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
+  std::vector<std::unique_ptr<SignalEvent>> signals_;
+  Timer publish_timer_;
+  Timer housekeeping_;
+  Timer drain_timer_;
+  std::function<void()> on_ready_;
+  uint64_t version_ = 0;
+  uint64_t announced_version_ = 0;  // told to the service manager when all workers have it
+  int64_t published_ms_ = 0;
+  uint64_t log_lines_lost_ = 0;
+  std::set<size_t> drained_;
+  bool ready_ = false;
+  bool terminating_ = false;
+};
+
+}  // namespace lb

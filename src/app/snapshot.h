@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/fd.h"
+#include "config/config.h"
+#include "net/connection_limit.h"
+#include "pool/pool.h"
+
+namespace lb {
+
+// A listener as all workers together need it.
+struct ListenerPlan {
+  std::shared_ptr<const ListenerConfig> config;
+  std::shared_ptr<const Pool> pool;
+  std::shared_ptr<ConnectionLimit> limit;
+  // Listening sockets of each worker. A unix socket is one worker's.
+  std::vector<std::vector<std::shared_ptr<const Fd>>> sockets;
+};
+
+// Everything that decides, as one immutable whole: made on the control thread, taken up by each
+// worker in one step. The last reference goes back to the control thread and is freed there.
+struct Snapshot {
+  uint64_t version = 0;
+  milliseconds drain_timeout{0};
+  std::map<std::string, ListenerPlan> listeners;
+};
+
+}  // namespace lb

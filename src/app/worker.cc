@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "app/worker.h"
+
+#include <csignal>
+#include <utility>
+
+#include "common/clock.h"
+#include "net/socket.h"
+
+namespace lb {
+
+Worker::Worker(size_t index, WorkerTeam& team, size_t pipe_limit)
+    : index_(index),
+      team_(team),
+      mailbox_(loop_),
+      timeouts_(loop_),
+      relay_(pipe_limit),
+      context_{.index = index,
+               .loop = loop_,
+               .timeouts = timeouts_,
+               .relay = relay_,
+               .control = team.reports,
+               .peers = *this,
+               .connections = team.connections,
+               .random_state = mix64(static_cast<uint64_t>(monotonic_us()) + index)} {}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::start() {
+  // Signals are the control thread's.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), ("lb-worker-" + std::to_string(index_)).c_str());
+    loop_.run();
+  });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  mailbox_.post([this] { loop_.stop(); });
+  thread_.join();
+}
+
+void Worker::post_snapshot(std::shared_ptr<const Snapshot> snapshot) {
+  mailbox_.post([this, snapshot = std::move(snapshot)]() mutable { adopt(std::move(snapshot)); });
+}
+
+void Worker::post_resume_accepting() {
+  mailbox_.post([this] {
+    for (auto& [name, frontend] : frontends_) frontend->resume_accepting();
+  });
+}
+
+void Worker::post_end_sessions(const Server* server, CloseReason reason) {
+  mailbox_.post([this, server, reason] {
+    for_each_frontend([&](TcpFrontend& frontend) {
+      frontend.end_sessions(reason, [server](const TcpSession& s) { return s.server() == server; });
+    });
+  });
+}
+
+void Worker::post_drain() {
+  mailbox_.post([this] {
+    draining_ = true;
+    for (auto& [name, frontend] : frontends_) frontend->stop_accepting();
+    report_if_drained();
+  });
+}
+
+void Worker::post_end_all(CloseReason reason) {
+  mailbox_.post([this, reason] {
+    for_each_frontend([&](TcpFrontend& frontend) {
+      frontend.end_sessions(reason, [](const TcpSession&) { return true; });
+    });
+  });
+}
+
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  for (const auto& [name, listener] : snapshot->listeners) {
+    TcpListenerPlan plan{listener.config, listener.pool, listener.limit, listener.sockets[index_]};
+    auto& frontend = frontends_[name];
+    if (frontend) {
+      frontend->update(std::move(plan));
+    } else {
+      frontend = std::make_unique<TcpFrontend>(context_, std::move(plan));
+    }
+  }
+  std::swap(snapshot_, snapshot);
+  for (auto it = frontends_.begin(); it != frontends_.end();) {
+    if (snapshot_->listeners.contains(it->first)) {
+      ++it;
+    } else {
+      remove(it->first, std::move(it->second));
+      it = frontends_.erase(it);
+    }
+  }
+  if (draining_) {
+    for (auto& [name, frontend] : frontends_) frontend->stop_accepting();
+  }
+  team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
+  team_.control.post([team = &team_, worker = index_, version = snapshot_->version,
+                      old = std::move(snapshot)] { team->on_adopted(worker, version); });
+}
+
+void Worker::remove(const std::string& listener, std::unique_ptr<TcpFrontend> frontend) {
+  frontend->stop_accepting();
+  Removed removed{listener, std::move(frontend), nullptr};
+  removed.end = std::make_unique<Timer>(loop_, [this, gone = removed.frontend.get()] {
+    gone->end_sessions(CloseReason::listener_removed, [](const TcpSession&) { return true; });
+    for (auto it = removed_.begin(); it != removed_.end(); ++it) {
+      if (it->frontend.get() != gone) continue;
+      loop_.retire(std::move(it->end));
+      loop_.retire(std::move(it->frontend));
+      removed_.erase(it);
+      return;
+    }
+  });
+  removed.end->start(snapshot_->drain_timeout);
+  removed_.push_back(std::move(removed));
+}
+
+bool Worker::pass_on(const std::string& listener, Fd& client, const Address& peer) {
+  auto& loads = team_.loads;
+  uint32_t mine = loads[index_].sessions.load(std::memory_order_relaxed);
+  if (mine == 0) return false;
+  size_t target = index_;
+  uint32_t least = mine;
+  for (size_t i = 0; i < loads.size(); ++i) {
+    uint32_t sessions = loads[i].sessions.load(std::memory_order_relaxed);
+    // One that is a snapshot behind may not know the listener yet.
+    if (sessions < least &&
+        loads[i].version.load(std::memory_order_acquire) >= snapshot_->version) {
+      least = sessions;
+      target = i;
+    }
+  }
+  if (target == index_ || mine <= least + least / 8) return false;
+  loads[target].sessions.fetch_add(1, std::memory_order_relaxed);
+  Worker* other = team_.workers[target].get();
+  other->mailbox_.post([other, listener, fd = std::move(client), peer]() mutable {
+    other->take_over(listener, std::move(fd), peer);
+  });
+  return true;
+}
+
+void Worker::take_over(const std::string& listener, Fd client, const Address& peer) {
+  if (TcpFrontend* frontend = find(listener)) return frontend->serve(std::move(client), peer);
+  // Its listener was removed, and its last session ended, while the connection was on its way.
+  set_reset_on_close(client.get());
+  team_.connections.give_back();
+  session_closed();
+}
+
+TcpFrontend* Worker::find(const std::string& listener) {
+  if (auto it = frontends_.find(listener); it != frontends_.end()) return it->second.get();
+  for (Removed& removed : removed_) {
+    if (removed.listener == listener) return removed.frontend.get();
+  }
+  return nullptr;
+}
+
+void Worker::for_each_frontend(const std::function<void(TcpFrontend&)>& visit) {
+  for (auto& [name, frontend] : frontends_) visit(*frontend);
+  for (Removed& removed : removed_) visit(*removed.frontend);
+}
+
+void Worker::session_opened() {
+  team_.loads[index_].sessions.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Worker::session_closed() {
+  team_.loads[index_].sessions.fetch_sub(1, std::memory_order_relaxed);
+  if (draining_) report_if_drained();
+}
+
+void Worker::report_if_drained() {
+  if (team_.loads[index_].sessions.load(std::memory_order_relaxed) > 0) return;
+  team_.control.post([team = &team_, worker = index_] { team->on_drained(worker); });
+}
+
+}  // namespace lb

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/snapshot.h"
+#include "l4/tcp_frontend.h"
+#include "net/event_loop.h"
+#include "net/mailbox.h"
+#include "net/timeout_queue.h"
+#include "pool/worker_context.h"
+
+namespace lb {
+
+class Worker;
+
+// What the workers see of each other and of the control thread.
+struct WorkerTeam {
+  struct alignas(64) Load {
+    std::atomic<uint32_t> sessions{0};  // open, or on their way by mailbox
+    std::atomic<uint64_t> version{0};   // of the snapshot taken up
+  };
+
+  WorkerTeam(size_t workers, Mailbox& control_mailbox, ControlReports& control_reports,
+             ConnectionLimit& process_limit)
+      : loads(workers),
+        control(control_mailbox),
+        reports(control_reports),
+        connections(process_limit) {}
+
+  std::vector<Load> loads;
+  std::vector<std::unique_ptr<Worker>> workers;
+  Mailbox& control;
+  ControlReports& reports;
+  ConnectionLimit& connections;
+  // Told on the control thread.
+  std::function<void(size_t worker, uint64_t version)> on_adopted;
+  std::function<void(size_t worker)> on_drained;
+};
+
+// One event loop on its own thread, with its frontends and all their sessions. Other threads reach
+// it by its mailbox alone: post_*() may be called by any thread, the rest runs on its own.
+class Worker final : public Peers {
+ public:
+  Worker(size_t index, WorkerTeam& team, size_t pipe_limit);
+  ~Worker() override;
+
+  void start();
+  // Ends the loop and waits for the thread. Control thread.
+  void stop();
+
+  void post_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  void post_resume_accepting();
+  // Ends the sessions of a server that went down or was removed. The pointer is only compared.
+  void post_end_sessions(const Server* server, CloseReason reason);
+  // Stops accepting; tells on_drained when no session is left.
+  void post_drain();
+  void post_end_all(CloseReason reason);
+
+  // Peers
+  bool pass_on(const std::string& listener, Fd& client, const Address& peer) override;
+  void session_opened() override;
+  void session_closed() override;
+
+ private:
+  // A frontend of a listener that is gone, until its sessions have ended.
+  struct Removed {
+    std::string listener;
+    std::unique_ptr<TcpFrontend> frontend;
+    std::unique_ptr<Timer> end;
+  };
+
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+  void remove(const std::string& listener, std::unique_ptr<TcpFrontend> frontend);
+  void take_over(const std::string& listener, Fd client, const Address& peer);
+  TcpFrontend* find(const std::string& listener);
+  void for_each_frontend(const std::function<void(TcpFrontend&)>& visit);
+  void report_if_drained();
+
+  const size_t index_;
+  WorkerTeam& team_;
+  EventLoop loop_;
+  Mailbox mailbox_;
+  TimeoutQueue timeouts_;
+  RelayTools relay_;
+  WorkerContext context_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::map<std::string, std::unique_ptr<TcpFrontend>> frontends_;
+  std::vector<Removed> removed_;
+  bool draining_ = false;
+  std::thread thread_;
+};
+
+}  // namespace lb

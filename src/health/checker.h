@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "config/config.h"
+#include "health/probe.h"
+#include "health/rise_fall.h"
+#include "net/event_loop.h"
+#include "pool/server.h"
+
+namespace lb {
+
+// Checks servers: one jittered timer each, one probe at a time each, so that a slow or hanging
+// server never delays another's check. Control thread.
+class HealthChecker {
+ public:
+  struct Transition {
+    Health from;
+    Health to;
+    std::string reason;
+  };
+  using Callback = std::function<void(Server&, const Transition&)>;
+
+  HealthChecker(EventLoop& loop, Callback on_transition);
+  ~HealthChecker();
+
+  // Begins to check a server, or goes on by new rules; the state it has stays.
+  void watch(Server& server, const HealthCheckConfig& config);
+  void forget(Server& server);
+  // Live traffic failed to connect: check now instead of when its turn comes.
+  void check_now(Server& server);
+
+ private:
+  class Check;
+
+  EventLoop& loop_;
+  Callback on_transition_;
+  std::map<const Server*, std::unique_ptr<Check>> checks_;
+  uint64_t random_state_;
+};
+
+}  // namespace lb

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "l4/close_reason.h"
+
+namespace lb {
+
+const char* to_string(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::finished:
+      return "finished";
+    case CloseReason::client_reset:
+      return "reset by client";
+    case CloseReason::server_reset:
+      return "reset by server";
+    case CloseReason::idle_timeout:
+      return "idle timeout";
+    case CloseReason::half_close_timeout:
+      return "half-close timeout";
+    case CloseReason::send_timeout:
+      return "client took no data for the send timeout";
+    case CloseReason::header_timeout:
+      return "no PROXY header in time";
+    case CloseReason::bad_proxy_header:
+      return "bad PROXY header";
+    case CloseReason::client_gone:
+      return "client left before a server was found";
+    case CloseReason::denied:
+      return "denied";
+    case CloseReason::no_server:
+      return "no server usable";
+    case CloseReason::servers_full:
+      return "all servers at max_connections";
+    case CloseReason::connect_failed:
+      return "no server could be reached";
+    case CloseReason::no_descriptors:
+      return "out of descriptors or ports";
+    case CloseReason::server_down:
+      return "server went down";
+    case CloseReason::server_removed:
+      return "server was removed";
+    case CloseReason::listener_removed:
+      return "listener was removed";
+    case CloseReason::shutting_down:
+      return "shutting down";
+  }
+  return "?";
+}
+
+bool closes_by_reset(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::finished:
+    case CloseReason::idle_timeout:
+    case CloseReason::half_close_timeout:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace lb

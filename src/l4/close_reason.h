@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace lb {
+
+// Why a TCP session ended: what the log says, and whether the ends learn of it by a reset.
+enum class CloseReason : uint8_t {
+  finished,  // both sides ended their streams, everything delivered
+  client_reset,
+  server_reset,
+  idle_timeout,
+  half_close_timeout,
+  send_timeout,
+  header_timeout,
+  bad_proxy_header,
+  client_gone,  // before a server was found
+  denied,
+  no_server,
+  servers_full,
+  connect_failed,
+  no_descriptors,
+  server_down,     // on_down: close
+  server_removed,  // drain_timeout after its removal
+  listener_removed,
+  shutting_down,
+};
+
+const char* to_string(CloseReason reason);
+
+// A reset instead of an orderly end, so that nobody takes a cut stream for a complete one.
+bool closes_by_reset(CloseReason reason);
+
+}  // namespace lb

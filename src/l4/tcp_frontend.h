@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/intrusive_list.h"
+#include "config/config.h"
+#include "l4/tcp_session.h"
+#include "net/acceptor.h"
+#include "net/connection_limit.h"
+#include "net/socket.h"
+#include "pool/pool.h"
+#include "pool/worker_context.h"
+
+namespace lb {
+
+// A TCP listener as one worker needs it; part of a snapshot.
+struct TcpListenerPlan {
+  std::shared_ptr<const ListenerConfig> config;
+  std::shared_ptr<const Pool> pool;
+  std::shared_ptr<ConnectionLimit> limit;          // of the listener, all workers
+  std::vector<std::shared_ptr<const Fd>> sockets;  // this worker's listening ones
+};
+
+// A TCP listener on one worker: accepts, checks lists, and owns the sessions. Worker thread.
+class TcpFrontend {
+ public:
+  TcpFrontend(WorkerContext& worker, TcpListenerPlan plan);
+  // Ends what is still open.
+  ~TcpFrontend();
+  TcpFrontend(const TcpFrontend&) = delete;
+  TcpFrontend& operator=(const TcpFrontend&) = delete;
+
+  // A newer snapshot: open sessions go on, under the new settings; unchanged sockets are not
+  // touched.
+  void update(TcpListenerPlan plan);
+  // There may be room under a connection limit again.
+  void resume_accepting();
+  // Serves what is queued at the sockets, then lets go of them.
+  void stop_accepting();
+  // A connection that was counted and accepted here or by another worker.
+  void serve(Fd client, const Address& peer);
+
+  // Ends the sessions for which `matches(session)` holds.
+  template <typename Matches>
+  void end_sessions(CloseReason reason, Matches matches) {
+    sessions_.for_each([&](TcpSession& session) {
+      if (matches(session)) session.end(reason);
+    });
+  }
+  size_t session_count() const { return sessions_.size(); }
+
+  // For its sessions.
+  WorkerContext& worker() { return worker_; }
+  const Pool& pool() const { return *plan_.pool; }
+  const ListenerConfig& config() const { return *plan_.config; }
+  const Keepalive& keepalive() const { return keepalive_; }
+  bool admits(const Address& peer) const;
+  void session_ended(TcpSession& session);
+
+ private:
+  struct Listening {
+    std::shared_ptr<const Fd> socket;
+    std::unique_ptr<Acceptor> acceptor;
+  };
+
+  void accepted(Fd client, const Address& peer);
+  void give_back_counts();
+
+  WorkerContext& worker_;
+  TcpListenerPlan plan_;
+  Keepalive keepalive_;
+  std::vector<Listening> listening_;
+  IntrusiveList<TcpSession> sessions_;
+};
+
+// What keepalive a configuration asks for.
+Keepalive keepalive_of(const KeepaliveConfig& config);
+
+}  // namespace lb

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/address.h"
+#include "common/intrusive_list.h"
+#include "l4/close_reason.h"
+#include "net/proxy_protocol.h"
+#include "net/relay.h"
+#include "net/timeout_queue.h"
+#include "pool/connector.h"
+#include "pool/server.h"
+
+namespace lb {
+
+class TcpFrontend;
+
+// One TCP connection through us: a client, in time a server, and a relay each way. Ends in end(),
+// which says why, and never deletes itself. About 900 bytes while idle, without any buffer.
+//
+// The server's socket is watched from the moment its connect begins, and the client's first bytes
+// are sent at once: a connect that is through costs no call of its own. What shows that it is
+// through is the first byte either way, or, when both are silent, the connect timeout.
+// Worker thread; owned by its frontend.
+class TcpSession final : public ListHook, private Timeout {
+ public:
+  TcpSession(TcpFrontend& frontend, Fd client, const Address& peer);
+  ~TcpSession() override;
+
+  // Once, right after construction; may end the session.
+  void start();
+  void end(CloseReason reason);
+
+  // The server that it is connected or connecting to; null while it has none.
+  const Server* server() const { return lease_.server(); }
+
+ private:
+  enum class State : uint8_t { reading_header, pausing, connecting, relaying, ended };
+  enum class Direction : uint8_t { to_server, to_client };
+
+  void on_timeout() override;
+  void on_client_readable();
+  void on_client_writable();
+  void on_server_readable();
+  void on_server_writable();
+
+  void read_proxy_header();
+  void begin(const ProxyHeader& header, std::string_view rest);
+
+  void follow(Connector::Step step);
+  void begin_connect();
+  void connect_failed(int error);
+  void connected();
+  void check_connect();
+  bool connect_shown_failed(Relay::Outcome outcome, const Relay& relay) const;
+
+  void handle(Relay::Outcome outcome, Direction direction);
+  void finish(Direction direction);
+  void broken_write(Direction direction);
+  void before_send();
+  void note_first_byte();
+  void note_client_progress();
+  void settle();
+  void check_deadlines();
+  int64_t next_deadline_ms() const;
+  CloseReason reset_reason() const;
+
+  uint64_t key_hash() const;
+  std::string describe(CloseReason reason) const;
+
+  TcpFrontend& frontend_;
+  Endpoint client_;
+  Endpoint server_;
+  Relay to_server_;
+  Relay to_client_;
+  Lease lease_;
+  Connector connector_;
+  std::unique_ptr<std::string> partial_header_;  // of the PROXY protocol, while it is read
+  Address peer_;                                 // or the PROXY header's source
+  int64_t started_ms_;
+  int64_t active_ms_;              // the last byte either way
+  int64_t client_stalled_ms_ = 0;  // since when the client takes nothing; 0 = it does
+  int64_t timing_us_ = 0;          // when the connect, then the request, began
+  uint32_t connect_took_us_ = 0;
+  State state_ = State::reading_header;
+  uint8_t sends_to_server_ = 0;  // counted up to 2
+  bool settled_ = false;         // keepalive is set at the server's socket
+  bool first_byte_seen_ = false;
+  bool to_server_broken_ = false;
+  bool to_client_broken_ = false;
+};
+
+}  // namespace lb

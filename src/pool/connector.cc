@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "pool/connector.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "common/log.h"
+#include "net/socket.h"
+
+namespace lb {
+
+namespace {
+
+// Failures of this machine, not of the server.
+bool is_local(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EADDRNOTAVAIL || error == EADDRINUSE;
+}
+
+// One of the pool's local addresses of the server's family, any of them in turn by chance.
+const Address* choose_source(const std::vector<Address>& sources, int family, uint64_t random) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const Address& source = sources[(random + i) % sources.size()];
+    if (source.family() == family) return &source;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
+  if (tries_ == 0) pool.budget().count_work(worker.index, worker.loop.now_ms());
+  want_.key_hash = key_hash;
+  want_.random = worker.next_random();
+  want_.now_ms = worker.loop.now_ms();
+  auto lease = pool.acquire(want_);
+  if (!lease) {
+    if (lease.error() == NoServer::all_full) return Step::full;
+    if (want_.tried.empty()) return Step::no_server;
+    want_.tried.clear();
+    return pause(pool, worker);
+  }
+  ++tries_;
+  const Address& address = lease->server()->address();
+  auto fd = connect_stream(
+      address, choose_source(pool.config().source, address.family(), worker.next_random()));
+  if (!fd) return failed(fd.error(), std::move(*lease), pool, worker, key_hash);
+  fd_ = std::move(*fd);
+  lease_ = std::move(*lease);
+  return Step::connecting;
+}
+
+Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, WorkerContext& worker,
+                                  uint64_t key_hash) {
+  Server& server = *lease.server();
+  last_error_ = error;
+  log::debug("pool {}: connecting to {} failed: {}", server.pool(), server.name(), strerror(error));
+  if (error == EMFILE || error == ENFILE) return Step::no_socket;
+  want_.tried.push_back(&server);
+  if (!is_local(error)) blame(server, pool, worker);
+  lease.reset();  // from here on the server may be freed
+  return may_retry(pool, worker) ? next(pool, worker, key_hash) : Step::no_server;
+}
+
+// Whether there may be another try.
+bool Connector::may_retry(const Pool& pool, WorkerContext& worker) {
+  const RetriesConfig& rules = pool.config().retries;
+  if (tries_ > rules.attempts) return false;
+  return last_error_ == ECONNREFUSED ||
+         pool.budget().take(rules.budget_percent, worker.loop.now_ms());
+}
+
+// Full jitter over the upper half: clients that failed together do not come back together.
+Connector::Step Connector::pause(const Pool& pool, WorkerContext& worker) {
+  const RetriesConfig& rules = pool.config().retries;
+  int64_t full_ms = rules.backoff.count() << std::min(pauses_, 20u);
+  full_ms = std::min(full_ms, int64_t{rules.max_backoff.count()});
+  ++pauses_;
+  auto half_ms = static_cast<uint64_t>(full_ms / 2);
+  pause_ms_ = full_ms - static_cast<int64_t>(worker.next_random() % (half_ms + 1));
+  return Step::pause;
+}
+
+void Connector::blame(Server& server, const Pool& pool, WorkerContext& worker) {
+  server.cell(worker.index).connect_failures.fetch_add(1, std::memory_order_relaxed);
+  int64_t now_ms = worker.loop.now_ms();
+  int64_t until_ms = now_ms + pool.config().health_check.fast_interval.count();
+  int64_t before_ms = server.avoid_until_ms.exchange(until_ms, std::memory_order_relaxed);
+  if (before_ms <= now_ms) worker.control.connect_failed(server);
+}
+
+}  // namespace lb

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "pool/pool.h"
+#include "pool/retry_budget.h"
+#include "pool/server.h"
+
+namespace lb {
+
+// Every pool and server that the process knows, by name. A reload keeps the Server of an unchanged
+// (pool, name, address) with its health and counters; one that is gone drains, and is freed when
+// its work has ended and no worker's snapshot knows it any more. Pools are rebuilt only when
+// something of theirs changed. Control thread.
+class PoolRegistry {
+ public:
+  explicit PoolRegistry(size_t workers) : workers_(workers) {}
+  ~PoolRegistry();
+  PoolRegistry(const PoolRegistry&) = delete;
+  PoolRegistry& operator=(const PoolRegistry&) = delete;
+
+  using Addresses = std::vector<Address>;
+  // What a host name stands for now; nothing while it has not been resolved.
+  using Names = std::map<std::string, Addresses>;
+
+  // What a change of membership did. The removed ones are no longer picked.
+  struct Changes {
+    std::vector<Server*> added;
+    std::vector<Server*> removed;
+  };
+
+  // Brings the pools to `config`, host names to what `names` says. What is removed may finish its
+  // open work until `drain_until_ms` (monotonic).
+  Changes apply(const Config& config, const Names& names, int64_t drain_until_ms);
+
+  void set_health(Server& server, Health health);
+  Health health(const Server& server) const;
+
+  // The pools as they stand; those that changed since the last call are new.
+  std::map<std::string, std::shared_ptr<const Pool>> pools();
+  bool dirty() const;
+
+  // Frees what is removed, has no work left, and left the snapshots before or in `version`, which
+  // every worker has taken up. `next_version` is that of the snapshot that comes next.
+  void collect(uint64_t version);
+  void set_next_version(uint64_t version) { next_version_ = version; }
+  // Removed servers with work that is now to be ended; each is told once.
+  std::vector<Server*> overdue(int64_t now_ms);
+
+  // Calls `visit(server, its pool's configuration)` for every server that is not removed.
+  void for_each(const std::function<void(Server&, const PoolConfig&)>& visit) const;
+
+ private:
+  struct Entry {
+    std::unique_ptr<Server> server;
+    ServerConfig config;
+    Health health = Health::unknown;
+  };
+  struct PoolState {
+    explicit PoolState(size_t workers) : budget(workers) {}
+    std::shared_ptr<const PoolConfig> config;  // null once the pool is gone
+    LoadTable load;
+    RetryBudget budget;
+    std::vector<Entry> entries;  // in the order of the configuration
+    std::shared_ptr<const Pool> pool;
+    bool dirty = true;
+  };
+  struct Removed {
+    std::unique_ptr<Server> server;
+    PoolState* state;
+    uint64_t version;  // the first snapshot without it
+    int64_t drain_until_ms;
+    bool told = false;
+  };
+
+  void apply_pool(PoolState& state, std::shared_ptr<const PoolConfig> config, const Names& names,
+                  int64_t drain_until_ms, Changes& changes);
+  Entry* find(const Server& server);
+  std::shared_ptr<const Pool> build(PoolState& state) const;
+
+  const size_t workers_;
+  std::map<std::string, std::unique_ptr<PoolState>> states_;
+  std::vector<Removed> removed_;
+  uint64_t next_version_ = 1;
+};
+
+}  // namespace lb

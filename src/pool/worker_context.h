@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/fd.h"
+#include "common/hash.h"
+#include "net/connection_limit.h"
+#include "net/event_loop.h"
+#include "net/relay.h"
+#include "net/timeout_queue.h"
+#include "pool/server.h"
+
+namespace lb {
+
+// What a worker tells the control thread. Implementations post to its mailbox and never block.
+class ControlReports {
+ public:
+  virtual ~ControlReports() = default;
+  // A connect of live traffic failed: check this server at once.
+  virtual void connect_failed(Server& server) = 0;
+};
+
+// The other workers, as one of them sees them.
+class Peers {
+ public:
+  virtual ~Peers() = default;
+  // Passes a new connection on when this worker is clearly above the least loaded one: few
+  // long-lived connections would else stay where SO_REUSEPORT happened to put them. On success
+  // `client` is empty and its counts have moved along.
+  virtual bool pass_on(const std::string& listener, Fd& client, const Address& peer) = 0;
+  // This worker has one open session more or less.
+  virtual void session_opened() = 0;
+  virtual void session_closed() = 0;
+};
+
+// What everything that lives on one worker shares. Its members outlive all sessions of the worker.
+// Worker thread.
+struct WorkerContext {
+  size_t index;
+  EventLoop& loop;
+  TimeoutQueue& timeouts;
+  RelayTools& relay;
+  ControlReports& control;
+  Peers& peers;
+  ConnectionLimit& connections;  // of the process
+  uint64_t random_state;
+
+  // Uniform and cheap; not for secrets.
+  uint64_t next_random() { return mix64(random_state++); }
+};
+
+}  // namespace lb
