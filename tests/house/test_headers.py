@@ -77,4 +77,5 @@ def test_every_header_compiles_alone():
     good = {str(header): wanted[header][1] for header in headers if not said.get(header)}
     SEEN.parent.mkdir(parents=True, exist_ok=True)
     SEEN.write_text(json.dumps(good, indent=1))
-    assert not any(said.values()), "\n".join(text for text in said.values() if text)
+    complaints = [text for text in said.values() if text]
+    assert not complaints, "\n" + "\n".join(complaints)
