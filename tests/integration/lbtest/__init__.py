@@ -7,13 +7,13 @@ from lbtest.config import tcp_config
 from lbtest.connection import Connection, connect
 from lbtest.fake import FakeServer, echo, names_itself, reset_after, resets, silent, sink, source
 from lbtest.namespace import Namespace
-from lbtest.ports import free_port, wait_until
-from lbtest.process import BINARY, LbProcess
+from lbtest.ports import free_port, has_ipv6, wait_until
+from lbtest.process import BINARY, LbProcess, run_lb
 from lbtest.real import PostgresServer, RedisServer
 
 __all__ = [
     "BINARY", "Connection", "FakeServer", "LbProcess", "Namespace", "PostgresServer",
-    "RedisServer", "connect", "echo", "free_port", "in_background", "names_itself",
-    "receive_bulk", "reset_after", "resets", "send_bulk", "silent", "sink", "source",
+    "RedisServer", "connect", "echo", "free_port", "has_ipv6", "in_background", "names_itself",
+    "receive_bulk", "reset_after", "resets", "run_lb", "send_bulk", "silent", "sink", "source",
     "tcp_config", "wait_until",
 ]

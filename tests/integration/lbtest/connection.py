@@ -117,6 +117,13 @@ class Connection:
             return
         raise AssertionError(f"expected a reset, received {data!r}")
 
+    def ends(self):
+        """Waits until the peer ends the connection, in whatever way."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
     def expect_nothing(self, for_s=0.2):
         """The peer says nothing for a while."""
         readable, _, _ = select.select([self.socket], [], [], for_s)

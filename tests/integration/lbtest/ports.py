@@ -35,6 +35,16 @@ def _can_bind(family, address, port):
     return True
 
 
+def has_ipv6():
+    """Whether this machine has an IPv6 loopback."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 def wait_until(condition, what, timeout_s=10.0):
     """Asks again and again until the condition holds; fails by naming what did not happen."""
     end = time.monotonic() + timeout_s
