@@ -15,16 +15,18 @@ namespace lb {
 
 // A numeric socket address: IPv4, IPv6 or a unix path. Plain data, comparable, no name look-ups.
 // IPv4-mapped IPv6 becomes IPv4 wherever an Address is made (RFC 4291, 2.5.5.2), so that one client
-// has one address on dual-stack sockets.
+// has one address on dual-stack sockets. A link-local IPv6 address has its interface, its zone,
+// with it (RFC 4007).
 class Address {
  public:
   Address() = default;
 
-  // "1.2.3.4:80", "[::1]:80" or "unix:/run/x.sock". The port is 0–65535 and required but for unix;
-  // a unix path is 1–107 bytes. Host names are an error.
+  // "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80" or "unix:/run/x.sock". The port is 0–65535 and
+  // required but for unix; a unix path is 1–107 bytes. Host names are an error.
   static Result<Address> parse(std::string_view text);
-  // "1.2.3.4" or "::1" (brackets allowed), with the port given apart.
+  // "1.2.3.4", "::1" or "[::1]", with the port given apart.
   static Result<Address> parse_ip(std::string_view ip, uint16_t port);
+  // What the kernel gives. Empty when `addr` is too short for its family or of another family.
   static Address from_sockaddr(const sockaddr* addr, socklen_t length);
   static Address any_v4(uint16_t port);
   static Address any_v6(uint16_t port);
@@ -40,6 +42,7 @@ class Address {
 
   uint16_t port() const;  // 0 for unix
   void set_port(uint16_t port);
+  // Empty for an unnamed socket; an abstract name begins with a NUL byte.
   std::string_view unix_path() const;
 
   // The address in network byte order: 4 bytes of IPv4, 16 of IPv6, the path of unix.
@@ -48,14 +51,20 @@ class Address {
   const sockaddr* data() const { return &storage_.base; }
   socklen_t length() const { return length_; }
 
-  // As parse() reads it back; "" when empty.
+  // As parse() reads it back, but for unnamed ("unix:") and abstract unix sockets ("unix:@name");
+  // "" when empty.
   std::string to_string() const;
-  // Without port, and without brackets for IPv6.
+  // Without port, and for IPv6 without brackets and zone.
   std::string ip_string() const;
 
   friend bool operator==(const Address& a, const Address& b);
 
  private:
+  static Result<Address> parse_unix(std::string_view path);
+  static Address from_v4(const sockaddr_in& v4);
+  static Address from_v6(const sockaddr_in6& v6);
+  static Address from_unix(const sockaddr_un* local, socklen_t length);
+
   union Storage {
     sockaddr base;
     sockaddr_in v4;

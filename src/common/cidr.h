@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,7 @@ namespace lb {
 
 // A network in CIDR notation (RFC 4632, RFC 4291): "10.0.0.0/8", "2001:db8::/32" or one address.
 // Host bits that are set are an error, so that a typing slip is found. IPv4-mapped IPv6 networks
-// of /96 and longer count as IPv4.
+// of /96 and longer count as IPv4; shorter ones, such as ::/0, hold no IPv4 address.
 struct Cidr {
   // The first and the last address as 16 bytes, IPv4 as IPv4-mapped IPv6.
   std::array<uint8_t, 16> first{};
@@ -28,11 +29,13 @@ struct Cidr {
 class CidrSet {
  public:
   CidrSet() = default;
-  explicit CidrSet(std::vector<Cidr> networks);
+  // In any order; they may overlap.
+  explicit CidrSet(const std::vector<Cidr>& networks);
 
   // False for unix addresses, which belong to no network.
   bool contains(const Address& address) const;
   bool empty() const { return ranges_.empty(); }
+  // Ranges after merging, which may be fewer than the networks given.
   size_t size() const { return ranges_.size(); }
 
   friend bool operator==(const CidrSet&, const CidrSet&) = default;

@@ -35,6 +35,7 @@ struct ListenAddress {
 };
 
 struct KeepaliveConfig {
+  bool enabled = true;            // off: no probes; a dead peer is found by the timeouts alone
   milliseconds idle{60'000};      // whole seconds
   milliseconds interval{10'000};  // whole seconds
   uint32_t count = 6;
@@ -52,6 +53,15 @@ struct ListenerTimeouts {
   friend bool operator==(const ListenerTimeouts&, const ListenerTimeouts&) = default;
 };
 
+// Where a list of networks comes from, so that it can be read again when its files change
+// (config/network_list.h).
+struct NetworkSource {
+  std::vector<Cidr> networks;      // written in the configuration itself
+  std::vector<std::string> files;  // absolute, or relative to the working directory
+
+  friend bool operator==(const NetworkSource&, const NetworkSource&) = default;
+};
+
 struct ListenerConfig {
   std::string name;
   std::vector<ListenAddress> addresses;
@@ -60,6 +70,8 @@ struct ListenerConfig {
   std::optional<CidrSet> proxy_protocol_trusted;  // absent: no PROXY header is read
   std::optional<CidrSet> allow;                   // absent: everyone
   CidrSet deny;
+  NetworkSource allow_source;  // what `allow` was made from; its files are followed
+  NetworkSource deny_source;
   std::optional<uint32_t> max_connections;  // absent: off
   ListenerTimeouts timeouts;
   KeepaliveConfig keepalive;

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""The proxies under test: their configurations and how each is started.
+
+All of them listen on one address, spread connections by least connections over the given servers,
+use one worker, keep TCP keepalive on towards both sides, check no servers and write no access log.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+LISTEN_PORT = 7000
+BACKLOG = 4096
+MAX_CONNECTIONS = 9000  # two descriptors each, below the usual limit of 20,000
+NGINX_STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
+
+class CannotRun(Exception):
+    """This proxy is not here or did not start: it is left out of the results."""
+
+
+def bare(build, directory, servers):
+    host, port = servers[0].rsplit(":", 1)
+    return [str(build / "bench_relay"), "--listen", f"127.0.0.1:{LISTEN_PORT}",
+            "--to", f"{host}:{port}", "--ports", str(len(servers))]
+
+
+def haproxy(build, directory, servers, splice=False):
+    lines = "\n".join(f"  server s{i} {server}" for i, server in enumerate(servers))
+    config = directory / "haproxy.cfg"
+    config.write_text(f"""\
+global
+  nbthread 1
+  maxconn {MAX_CONNECTIONS}
+  maxpipes 512
+defaults
+  mode tcp
+  {"option splice-auto" if splice else "# no splice"}
+  option clitcpka
+  clitcpka-idle 60s
+  clitcpka-intvl 10s
+  clitcpka-cnt 6
+  option srvtcpka
+  srvtcpka-idle 60s
+  srvtcpka-intvl 10s
+  srvtcpka-cnt 6
+  timeout connect 2s
+  timeout client 1h
+  timeout server 1h
+listen bench
+  bind 127.0.0.1:{LISTEN_PORT} backlog {BACKLOG}
+  balance leastconn
+{lines}
+""")
+    return [program("haproxy"), "-db", "-f", str(config)]
+
+
+def haproxy_splice(build, directory, servers):
+    return haproxy(build, directory, servers, splice=True)
+
+
+def nginx(build, directory, servers, half_close=False):
+    if not os.path.exists(NGINX_STREAM_MODULE):
+        raise CannotRun(f"no {NGINX_STREAM_MODULE} (Debian: libnginx-mod-stream)")
+    lines = "\n".join(f"    server {server};" for server in servers)
+    config = directory / "nginx.conf"
+    config.write_text(f"""\
+load_module {NGINX_STREAM_MODULE};
+daemon off;
+pid {directory}/nginx.pid;
+error_log {directory}/nginx.log crit;
+worker_processes 1;
+worker_rlimit_nofile {2 * MAX_CONNECTIONS + 1000};
+events {{ worker_connections {2 * MAX_CONNECTIONS}; }}
+stream {{
+  upstream servers {{
+    least_conn;
+{lines}
+  }}
+  server {{
+    listen 127.0.0.1:{LISTEN_PORT} backlog={BACKLOG} reuseport so_keepalive=60s:10s:6;
+    proxy_pass servers;
+    proxy_connect_timeout 2s;
+    proxy_timeout 1h;
+    proxy_socket_keepalive on;
+    {"proxy_half_close on;" if half_close else ""}
+  }}
+}}
+""")
+    return [program("nginx"), "-c", str(config), "-e", f"{directory}/nginx.log"]
+
+
+def nginx_half_close(build, directory, servers):
+    return nginx(build, directory, servers, half_close=True)
+
+
+def lb(build, directory, servers):
+    binary = build / "lb"
+    if not binary.exists():
+        raise CannotRun(f"no {binary}: build it first")
+    lines = "\n".join(f'      - "{server}"' for server in servers)
+    config = directory / "lb.yaml"
+    config.write_text(f"""\
+runtime: {{workers: 1}}
+log: {{level: warning}}
+listeners:
+  bench:
+    address: "127.0.0.1:{LISTEN_PORT}"
+    protocol: tcp
+    backlog: {BACKLOG}
+    pool: servers
+pools:
+  servers:
+    balance: least_connections
+    health_check: off
+    servers:
+{lines}
+""")
+    return [str(binary), "--config", str(config)]
+
+
+# Peers are what a ratio compares with: the cheapest of them in the same round.
+PROXIES = {"bare": bare, "haproxy": haproxy, "haproxy-splice": haproxy_splice, "nginx": nginx,
+           "nginx-half-close": nginx_half_close, "lb": lb}
+PEERS = ["haproxy", "haproxy-splice", "nginx"]
+
+
+def program(name):
+    # Not every user's PATH has /usr/sbin.
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if path is None:
+        raise CannotRun(f"{name} is not installed")
+    return path
+
+
+def first_line(command):
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError as error:
+        return str(error)
+    lines = (answer.stdout or answer.stderr).strip().splitlines()
+    return lines[0] if lines else f"exit code {answer.returncode}"
+
+
+def version(name, build):
+    try:
+        if name.startswith("haproxy"):
+            return first_line([program("haproxy"), "-v"])
+        if name.startswith("nginx"):
+            return first_line([program("nginx"), "-v"])
+        if name == "lb":
+            return first_line([str(build / "lb"), "--version"])
+    except CannotRun as error:
+        return str(error)
+    return "of this build"
+
+
+def on_cpu(cpu):
+    return lambda: os.sched_setaffinity(0, {cpu})
+
+
+def wait_for_port(port, alive, what, timeout_s=5.0):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if not alive():
+            raise CannotRun(f"{what} ended while starting")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise CannotRun(f"{what} does not answer on port {port}")
+
+
+class Proxy:
+    """One running proxy, pinned to one CPU."""
+
+    def __init__(self, name, build, directory, servers, cpu):
+        self.name = name
+        directory = Path(directory)
+        command = PROXIES[name](build, directory, servers)
+        self.output = open(directory / f"{name}.out", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output,
+                                        stderr=self.output, preexec_fn=on_cpu(cpu))
+        try:
+            wait_for_port(LISTEN_PORT, lambda: self.process.poll() is None, name)
+        except CannotRun as error:
+            self.stop()
+            raise CannotRun(f"{error}: {self.last_words()}") from None
+
+    def pids(self):
+        """The process and its children: nginx works in a child."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [self.process.pid] + [int(pid) for pid in children.split()]
+
+    def memory_kib(self):
+        total = {"Rss": 0, "Pss": 0, "Private": 0}
+        for pid in self.pids():
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+            for key, kib in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE):
+                key = "Private" if key.startswith("Private_") else key
+                if key in total and key != "Private_Hugetlb":
+                    total[key] += int(kib)
+        return total
+
+    def last_words(self):
+        self.output.flush()
+        self.output.seek(0)
+        lines = self.output.read().strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def stop(self):
+        # The second SIGTERM is for those that drain on the first.
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+            if self.process.poll() is not None:
+                return
+            self.process.send_signal(number)
+            try:
+                self.process.wait(2)
+            except subprocess.TimeoutExpired:
+                continue

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "options.h"
+
+namespace lb::bench {
+
+[[noreturn]] inline void die_errno(const std::string& what) {
+  die(what + ": " + std::strerror(errno));
+}
+
+// "127.0.0.1:7000"
+inline sockaddr_in endpoint(const std::string& text) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos) die("not address:port: " + text);
+  const unsigned long port = std::strtoul(text.c_str() + colon + 1, nullptr, 10);
+  if (port == 0 || port > 65535 ||
+      inet_pton(AF_INET, text.substr(0, colon).c_str(), &address.sin_addr) != 1) {
+    die("not address:port: " + text);
+  }
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  return address;
+}
+
+inline sockaddr_in with_port_offset(sockaddr_in address, unsigned offset) {
+  address.sin_port = htons(static_cast<uint16_t>(ntohs(address.sin_port) + offset));
+  return address;
+}
+
+inline const sockaddr* as_sockaddr(const sockaddr_in& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+inline void set_option(int fd, int level, int option, int value) {
+  if (setsockopt(fd, level, option, &value, sizeof value) != 0) die_errno("setsockopt");
+}
+
+// Accepted sockets inherit TCP_NODELAY.
+inline int listen_on(const sockaddr_in& address) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) die_errno("socket");
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (bind(fd, as_sockaddr(address), sizeof address) != 0) die_errno("bind");
+  if (listen(fd, 4096) != 0) die_errno("listen");
+  return fd;
+}
+
+inline int make_epoll() {
+  const int fd = epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) die_errno("epoll_create1");
+  return fd;
+}
+
+inline void watch(int epoll, int operation, int fd, uint32_t events, void* owner) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = owner;
+  if (epoll_ctl(epoll, operation, fd, &event) != 0) die_errno("epoll_ctl");
+}
+
+}  // namespace lb::bench

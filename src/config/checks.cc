@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "config/checks.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "config/suggest.h"
+
+namespace lb::config {
+
+namespace {
+
+constexpr size_t kListedPools = 8;
+
+std::string no_such_pool(const std::string& name, const std::vector<Value>& pools) {
+  std::vector<std::string_view> names;
+  for (const Value& pool : pools) names.push_back(pool.key());
+  std::string message = fmt::format("there is no pool {}", quote(name));
+  std::string_view meant = closest(name, names);
+  if (!meant.empty()) return message + fmt::format("; did you mean {}?", quote(meant));
+  if (names.size() > kListedPools) return message;
+  return message + fmt::format("; the pools are {}", fmt::join(names, ", "));
+}
+
+// The claims to one TCP port, or to one unix path under port 0.
+class PortClaims {
+ public:
+  using Claim = Draft::ListenClaim;
+
+  // The earlier claim that `claim` conflicts with, else null, and `claim` stands from now on.
+  const Claim* add(const Claim& claim) {
+    bool v4 = claim.address.dual_stack || claim.address.address.is_ipv4();
+    bool v6 = claim.address.dual_stack || claim.address.address.is_ipv6();
+    const Claim* earlier = nullptr;
+    if (v4) earlier = ipv4_.find(claim);
+    if (v6 && earlier == nullptr) earlier = ipv6_.find(claim);
+    if (earlier != nullptr) return earlier;
+    if (v4) ipv4_.add(claim);
+    if (v6) ipv6_.add(claim);
+    return nullptr;
+  }
+
+ private:
+  struct Family {
+    const Claim* wildcard = nullptr;
+    const Claim* first = nullptr;
+    std::unordered_map<std::string, const Claim*> addresses;
+
+    const Claim* find(const Claim& claim) const {
+      if (wildcard != nullptr) return wildcard;
+      if (claim.address.address.is_wildcard()) return first;
+      auto found = addresses.find(std::string(claim.address.address.bytes()));
+      return found == addresses.end() ? nullptr : found->second;
+    }
+
+    void add(const Claim& claim) {
+      if (claim.address.address.is_wildcard()) wildcard = &claim;
+      if (first == nullptr) first = &claim;
+      addresses.emplace(claim.address.address.bytes(), &claim);
+    }
+  };
+
+  Family ipv4_;
+  Family ipv6_;
+};
+
+void report_conflict(const Draft::ListenClaim& claim, const Draft::ListenClaim& earlier) {
+  claim.value.error(fmt::format(
+      "{} is taken by {} of listener {} in line {}; an address belongs to one listener, and a "
+      "wildcard takes every address of its port",
+      claim.address.text, earlier.address.text, quote(earlier.listener),
+      earlier.value.place().line));
+}
+
+}  // namespace
+
+void check_references(const Draft& draft) {
+  if (draft.pools.empty()) return;  // missing altogether, which was said
+  std::unordered_set<std::string> names;
+  for (const Value& pool : draft.pools) names.insert(pool.key());
+  std::unordered_set<std::string> used;
+  for (const auto& [value, pool] : draft.pool_references) {
+    used.insert(pool);
+    if (!names.contains(pool)) value.error(no_such_pool(pool, draft.pools));
+  }
+  for (const Value& pool : draft.pools) {
+    if (!used.contains(pool.key())) pool.warn_at_key("no listener uses this pool");
+  }
+}
+
+void check_listen_addresses(const Draft& draft) {
+  std::unordered_map<uint16_t, PortClaims> ports;
+  std::unordered_map<std::string, const Draft::ListenClaim*> paths;
+  for (const Draft::ListenClaim& claim : draft.listen_claims) {
+    const Address& address = claim.address.address;
+    const Draft::ListenClaim* earlier = nullptr;
+    if (address.is_unix()) {
+      auto path = std::filesystem::path(address.unix_path()).lexically_normal().native();
+      earlier = paths.emplace(path, &claim).first->second;
+      if (earlier == &claim) earlier = nullptr;
+    } else {
+      earlier = ports[address.port()].add(claim);
+    }
+    if (earlier != nullptr) report_conflict(claim, *earlier);
+  }
+}
+
+}  // namespace lb::config

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "config/sections.h"
+
+namespace lb::config {
+
+// What only the whole file can tell: names that nothing bears, pools that nobody uses, addresses
+// that two listeners want.
+void check_references(const Draft& draft);
+void check_listen_addresses(const Draft& draft);
+
+}  // namespace lb::config

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "config/loader.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "config/addresses.h"
+#include "config/checks.h"
+#include "config/environment.h"
+#include "config/file_text.h"
+#include "config/section.h"
+#include "config/sections.h"
+
+namespace lb {
+
+namespace config {
+
+namespace {
+
+// The values of a map of names, those whose name is one.
+std::vector<Value> named(const Value& map, std::string_view what) {
+  std::vector<Value> values;
+  for (Value& value : map.entries()) {
+    if (is_name(value.key())) {
+      values.push_back(std::move(value));
+    } else {
+      value.error_at_key(
+          fmt::format("{} is no name of a {}; letters, digits and _ - . are allowed, at most {}",
+                      quote(value.key()), what, kMaxName));
+    }
+  }
+  return values;
+}
+
+// listeners and pools: maps of names that hold at least one.
+std::vector<Value> require_named(Section& section, std::string_view key, std::string_view what,
+                                 std::string_view why) {
+  auto map = section.require(key, why);
+  if (!map) return {};
+  bool is_empty = map->is_null() || (map->is_map() && map->entries().empty());
+  if (is_empty) map->error_at_key(fmt::format("is empty; {}", why));
+  return named(*map, what);
+}
+
+void read_file_sections(const Value& root, Draft& draft) {
+  Section section(root);
+  if (auto found = section.find("runtime")) read_runtime(*found, draft.config.runtime);
+  if (auto found = section.find("log")) read_log(*found, draft.config.log);
+  auto listeners = require_named(section, "listeners", "listener", "name at least one listener");
+  for (const Value& listener : listeners) read_listener(listener, draft);
+  draft.pools = require_named(section, "pools", "pool", "name at least one pool of servers");
+  for (const Value& pool : draft.pools) read_pool(pool, draft);
+  section.not_built({"admin", "tracing", "jwt"});
+  section.reserved({"version", "include", "discovery", "ha", "acme", "cache", "geoip"});
+}
+
+void read_root(const YamlNode& root, Draft& draft, Problems& problems) {
+  if (root.kind == YamlNode::Kind::null) {
+    problems.error({}, "", "the file is empty; it needs 'listeners' and 'pools'");
+    return;
+  }
+  read_file_sections(Value(root, problems), draft);
+  check_references(draft);
+  check_listen_addresses(draft);
+}
+
+}  // namespace
+
+}  // namespace config
+
+Result<LoadedConfig, std::vector<ConfigProblem>> load_config_text(
+    std::string_view yaml, const std::filesystem::path& directory) {
+  config::Problems problems;
+  auto document = config::parse_yaml(yaml);
+  if (!document) {
+    const ConfigProblem& problem = document.error();
+    problems.error({problem.line, problem.column}, problem.path, problem.message);
+    return Unexpected{problems.take_errors(yaml)};
+  }
+  for (ConfigProblem& problem : document->problems) {
+    problems.error({problem.line, problem.column}, problem.path, problem.message);
+  }
+  config::expand_environment(document->root, problems);
+  config::Draft draft;
+  draft.directory = directory;
+  config::read_root(document->root, draft, problems);
+  if (problems.has_errors()) return Unexpected{problems.take_errors(yaml)};
+  return LoadedConfig{std::move(draft.config), problems.take_warnings(yaml)};
+}
+
+Result<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::filesystem::path& file) {
+  auto bytes = config::read_file(file, config::kMaxYamlBytes);
+  if (!bytes) {
+    return Unexpected{std::vector<ConfigProblem>{
+        {1, 1, "", fmt::format("cannot read the file: {}", bytes.error().message)}}};
+  }
+  return load_config_text(*bytes, file.parent_path());
+}
+
+}  // namespace lb

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// The section listeners.NAME.
+#include <fmt/format.h>
+
+#include "config/addresses.h"
+#include "config/network_list.h"
+#include "config/sections.h"
+
+namespace lb::config {
+
+namespace {
+
+constexpr uint32_t kMostBacklog = 65'535;
+// What the kernel takes for TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT.
+constexpr milliseconds kLongestKeepalive{32'767'000};
+constexpr uint32_t kMostKeepaliveProbes = 127;
+
+constexpr std::string_view kForHttp = "for http listeners only";
+constexpr std::string_view kForUdp = "for udp listeners only";
+
+// Whether it is a tcp listener: of another protocol nothing more is said than that it is not built.
+bool read_protocol(Section& section) {
+  auto value = section.find("protocol");
+  if (!value) return true;
+  return value->as(one_of<bool>({{"tcp", true}}, {{"udp", kNotBuilt}, {"http", kNotBuilt}}))
+      .has_value();
+}
+
+void read_addresses(Section& section, ListenerConfig& listener, Draft& draft) {
+  auto value = section.require("address", "say where to listen, such as address: \":5432\"");
+  if (!value) return;
+  for (const Value& item : value->one_or_more("addresses")) {
+    auto address = item.as(listen_address());
+    if (!address) continue;
+    draft.listen_claims.push_back({item, listener.name, *address});
+    listener.addresses.push_back(std::move(*address));
+  }
+}
+
+void read_pool_name(Section& section, ListenerConfig& listener, Draft& draft) {
+  section.not_built({"routes"});
+  bool is_routed = section.has("routes");
+  auto value =
+      is_routed ? section.find("pool") : section.require("pool", "name one of the file's pools");
+  if (!value) return;
+  Scalar<std::string> name{"the name of a pool",
+                           [](std::string_view text) { return std::string(text); }};
+  if (auto pool = value->as(name)) {
+    draft.pool_references.push_back({*value, *pool});
+    listener.pool = std::move(*pool);
+  }
+}
+
+std::vector<Cidr> read_network_items(const Value& list) {
+  std::vector<Cidr> networks;
+  for (const Value& item : list.items("networks")) {
+    if (auto cidr = item.as(network())) networks.push_back(*cidr);
+  }
+  return networks;
+}
+
+void read_proxy_protocol(const Value& value, ListenerConfig& listener) {
+  if (value.is_off()) return;
+  Section section(value);
+  auto trusted = section.require("trusted",
+                                 "list the networks whose connections begin with a "
+                                 "PROXY header");
+  if (trusted) listener.proxy_protocol_trusted = CidrSet(read_network_items(*trusted));
+}
+
+// {file: PATH} in a list of networks.
+void read_followed_file(const Value& item, const std::filesystem::path& directory,
+                        NetworkSource& source, std::vector<Cidr>& networks) {
+  Section section(item);
+  auto value = section.require("file", "an item is a network or {file: PATH}");
+  if (!value) return;
+  Scalar<std::string> path{"the path of a file", [](std::string_view text) -> Result<std::string> {
+                             if (text.empty()) return fail("must be the path of a file");
+                             return std::string(text);
+                           }};
+  auto written = value->as(path);
+  if (!written) return;
+  std::filesystem::path file = directory / *written;
+  auto read = read_network_file(file);
+  if (!read) {
+    for (const std::string& problem : read.error()) value->error(problem);
+    return;
+  }
+  source.files.push_back(file.native());
+  networks.insert(networks.end(), read->begin(), read->end());
+}
+
+CidrSet read_access_list(const Value& value, const std::filesystem::path& directory,
+                         NetworkSource& source) {
+  std::vector<Cidr> networks;
+  for (const Value& item : value.items("networks and {file: PATH}")) {
+    if (item.is_map()) {
+      read_followed_file(item, directory, source, networks);
+    } else if (auto cidr = item.as(network())) {
+      source.networks.push_back(*cidr);
+    }
+  }
+  networks.insert(networks.end(), source.networks.begin(), source.networks.end());
+  return CidrSet(std::move(networks));
+}
+
+void read_limits(const Value& value, ListenerConfig& listener, bool is_tcp) {
+  Section section(value);
+  section.read("max_connections", listener.max_connections,
+               optional_or_off(whole_number(1, kMostConnections)));
+  section.not_built(
+      {"max_connections_per_source", "connection_rate", "connection_rate_per_source"});
+  if (!is_tcp) {
+    return section.ignore({"request_rate_per_source", "max_body_size", "datagram_rate",
+                           "datagram_rate_per_source", "max_header_size", "max_uri_size",
+                           "max_streams"});
+  }
+  section.applies_only_as_off({"request_rate_per_source", "max_body_size"}, kForHttp);
+  section.applies_only_as_off({"datagram_rate", "datagram_rate_per_source"}, kForUdp);
+  section.does_not_apply({"max_header_size", "max_uri_size", "max_streams"}, kForHttp);
+}
+
+void read_timeouts(const Value& value, ListenerTimeouts& timeouts, bool is_tcp) {
+  auto wait = or_off(duration(milliseconds(1), kLongest), milliseconds(0));
+  Section section(value);
+  section.read("idle", timeouts.idle, wait);
+  section.read("half_close", timeouts.half_close, wait);
+  section.read("send", timeouts.send, wait);
+  section.read("tls_handshake", timeouts.tls_handshake, wait);
+  const std::vector<std::string_view> http = {"request_header", "request_body", "keep_alive"};
+  if (is_tcp) {
+    section.does_not_apply(http, kForHttp);
+  } else {
+    section.ignore(http);
+  }
+}
+
+void read_keepalive(const Value& value, KeepaliveConfig& keepalive) {
+  if (value.is_off()) {
+    keepalive.enabled = false;
+    return;
+  }
+  auto seconds = whole_seconds(milliseconds(1'000), kLongestKeepalive);
+  Section section(value);
+  section.read("idle", keepalive.idle, seconds);
+  section.read("interval", keepalive.interval, seconds);
+  section.read("count", keepalive.count, whole_number(1, kMostKeepaliveProbes));
+}
+
+}  // namespace
+
+void read_listener(const Value& value, Draft& draft) {
+  ListenerConfig listener;
+  listener.name = value.key();
+  Section section(value);
+  read_addresses(section, listener, draft);
+  bool is_tcp = read_protocol(section);
+  read_pool_name(section, listener, draft);
+  section.read("backlog", listener.backlog, whole_number(1, kMostBacklog));
+  if (auto found = section.find("proxy_protocol")) read_proxy_protocol(*found, listener);
+  if (auto found = section.find("allow")) {
+    listener.allow = read_access_list(*found, draft.directory, listener.allow_source);
+    if (listener.allow->empty()) found->warn("holds no network: every client is refused");
+  }
+  if (auto found = section.find("deny")) {
+    listener.deny = read_access_list(*found, draft.directory, listener.deny_source);
+  }
+  if (auto found = section.find("limits")) read_limits(*found, listener, is_tcp);
+  if (auto found = section.find("timeouts")) read_timeouts(*found, listener.timeouts, is_tcp);
+  if (auto found = section.find("keepalive")) read_keepalive(*found, listener.keepalive);
+  section.not_built({"tls", "access_log"});
+  if (is_tcp) {
+    section.applies_only_as_off({"udp"}, kForUdp);
+    section.applies_only_as_off({"trusted_proxies"}, kForHttp);
+  } else {
+    section.ignore({"udp", "trusted_proxies"});
+  }
+  draft.config.listeners[listener.name] = std::move(listener);
+}
+
+}  // namespace lb::config

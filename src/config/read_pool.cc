@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// The section pools.NAME, but for its servers and its health check.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/addresses.h"
+#include "config/sections.h"
+
+namespace lb::config {
+
+namespace {
+
+constexpr uint32_t kMostAttempts = 100;
+constexpr std::string_view kForHttp = "for pools of http listeners only";
+
+void read_balance(Section& section, PoolConfig& pool) {
+  auto value = section.find("balance");
+  if (!value) return;
+  if (value->is_map()) {
+    Section map(*value);
+    return map.not_built({"least_load"});
+  }
+  auto balance = value->as(one_of<Balance>(
+      {{"round_robin", Balance::round_robin},
+       {"least_connections", Balance::least_connections},
+       {"least_response_time", Balance::least_response_time},
+       {"source_ip_hash", Balance::source_ip_hash},
+       {"hash", Balance::hash},
+       {"random", Balance::random},
+       {.word = "weighted_round_robin", .value = Balance::round_robin, .is_alias = true},
+       {.word = "weighted", .value = Balance::round_robin, .is_alias = true},
+       {.word = "ip_hash", .value = Balance::source_ip_hash, .is_alias = true}},
+      {{"least_load", kNotBuilt}}));
+  if (balance) pool.balance = *balance;
+}
+
+void read_hash_on(Section& section, PoolConfig& pool) {
+  auto value = section.find("hash_on");
+  if (!value) return;
+  auto hash_on = value->as(
+      one_of<HashOn>({{"source_ip", HashOn::source_ip}, {"source_ip_port", HashOn::source_ip_port}},
+                     {{"sni", kNotBuilt},
+                      {"uri", kForHttp},
+                      {"host", kForHttp},
+                      {"header:", kForHttp},
+                      {"cookie:", kForHttp}}));
+  if (!hash_on) return;
+  pool.hash_on = *hash_on;
+  if (pool.balance != Balance::hash) value->warn_at_key("has no effect without 'balance: hash'");
+}
+
+void read_source(const Value& value, PoolConfig& pool) {
+  for (const Value& item : value.one_or_more("IP addresses")) {
+    auto address = item.as(source_address());
+    if (!address) continue;
+    if (std::find(pool.source.begin(), pool.source.end(), *address) != pool.source.end()) {
+      item.error(fmt::format("{} stands in the list twice", address->ip_string()));
+      continue;
+    }
+    pool.source.push_back(*address);
+  }
+}
+
+void read_retries(const Value& value, RetriesConfig& retries) {
+  if (value.is_off()) {
+    retries.attempts = 0;
+    return;
+  }
+  auto wait = duration(milliseconds(0), milliseconds(3'600'000));
+  Section section(value);
+  section.read("attempts", retries.attempts, whole_number(0, kMostAttempts));
+  section.read("backoff", retries.backoff, wait);
+  section.read("max_backoff", retries.max_backoff, wait);
+  section.read("budget", retries.budget_percent, percentage());
+  if (retries.backoff <= retries.max_backoff) return;
+  auto at = section.has("max_backoff") ? section.find("max_backoff") : section.find("backoff");
+  if (at) {
+    at->error(fmt::format("backoff ({}) is longer than max_backoff ({})",
+                          to_string(retries.backoff), to_string(retries.max_backoff)));
+  }
+}
+
+void read_timeouts(const Value& value, PoolConfig& pool) {
+  Section section(value);
+  section.read("connect", pool.connect_timeout, duration(milliseconds(1), kLongest));
+  section.does_not_apply({"response", "response_body", "keep_alive"}, kForHttp);
+}
+
+// A server can only be reached from a source address of its own family.
+void check_families(const Value& source, const PoolConfig& pool) {
+  for (const ServerConfig& server : pool.servers) {
+    if (!server.host.empty() || !server.address.is_ip() || pool.source.empty()) continue;
+    bool fits = std::any_of(pool.source.begin(), pool.source.end(), [&](const Address& address) {
+      return address.family() == server.address.family();
+    });
+    if (fits) continue;
+    source.error(fmt::format("holds no {} address, so that server {} cannot be reached",
+                             server.address.is_ipv4() ? "IPv4" : "IPv6", quote(server.name)));
+  }
+}
+
+}  // namespace
+
+void read_pool(const Value& value, Draft& draft) {
+  PoolConfig pool;
+  pool.name = value.key();
+  Section section(value);
+  read_balance(section, pool);
+  read_hash_on(section, pool);
+  auto servers = section.require("servers", "list them, such as servers: [10.0.0.1:80]");
+  if (servers) read_servers(*servers, pool);
+  if (auto found = section.find("source")) {
+    read_source(*found, pool);
+    check_families(*found, pool);
+  }
+  if (auto found = section.find("health_check")) read_health_check(*found, pool.health_check);
+  if (auto found = section.find("retries")) read_retries(*found, pool.retries);
+  section.read("on_down", pool.on_down,
+               one_of<OnDown>({{"keep", OnDown::keep}, {"close", OnDown::close}}));
+  if (auto found = section.find("timeouts")) read_timeouts(*found, pool);
+  section.read("send_proxy_protocol", pool.send_proxy_protocol,
+               or_off(one_of<SendProxyProtocol>(
+                          {{"v1", SendProxyProtocol::v1}, {"v2", SendProxyProtocol::v2}},
+                          {{"v2-each", "for pools of udp listeners only; write v2"}}),
+                      SendProxyProtocol::off));
+  section.not_built({"outlier_detection", "slow_start", "queue", "hold", "sticky", "tls",
+                     "keep_alive_connections", "protocol"});
+  section.reserved({"discover"});
+  draft.config.pools[pool.name] = std::move(pool);
+}
+
+}  // namespace lb::config

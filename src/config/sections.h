@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/section.h"
+
+namespace lb::config {
+
+// A configuration while it is read: what is known so far, and what only the whole file can tell
+// (config/checks.h).
+struct Draft {
+  std::filesystem::path directory;  // relative files are taken from here
+  Config config;
+
+  struct PoolReference {
+    Value value;
+    std::string pool;
+  };
+  std::vector<PoolReference> pool_references;
+
+  struct ListenClaim {
+    Value value;
+    std::string listener;
+    ListenAddress address;
+  };
+  std::vector<ListenClaim> listen_claims;
+
+  std::vector<Value> pools;  // whether what they hold is right or not
+};
+
+// One function for each section of the file. Each fills its part of the draft, keeps defaults where
+// something is wrong, and reports what it finds.
+void read_runtime(const Value& value, RuntimeConfig& runtime);
+void read_log(const Value& value, log::Settings& log);
+void read_listener(const Value& value, Draft& draft);
+void read_pool(const Value& value, Draft& draft);
+void read_servers(const Value& value, PoolConfig& pool);
+void read_health_check(const Value& value, HealthCheckConfig& check);
+
+inline constexpr milliseconds kLongest{365LL * 24 * 3'600'000};  // 365d
+inline constexpr uint32_t kMostConnections = 10'000'000;
+
+}  // namespace lb::config

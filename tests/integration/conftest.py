@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""The fixtures: each hands out as many as a test asks for and ends them after it, clients before
+lb, lb before the servers."""
+
+import os
+import signal
+
+import pytest
+from lbtest import BINARY, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
+from lbtest.fake import DeafServer
+
+LONGEST_S = 60
+
+
+def pytest_sessionstart():
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f"there is no {BINARY}: run scripts/build", 2)
+
+
+# No test runs for ever: an alarm ends whatever it waits for.
+def _bounded(item):
+    def too_late(*_):
+        raise TimeoutError(f"the test took longer than {seconds} s")
+
+    marker = item.get_closest_marker("seconds")
+    seconds = marker.args[0] if marker else LONGEST_S
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    yield from _bounded(item)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    yield from _bounded(item)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    yield from _bounded(item)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test shows the log of each lb that it ran."""
+    report = (yield).get_result()
+    if report.failed:
+        for process in getattr(item, "lb_processes", []):
+            if process.log_file.exists():
+                report.sections.append((f"log of lb {process.process.pid}", process.log()))
+
+
+def _end_all(things, end):
+    """Ends each, the last made first; one that ends badly keeps none of the others."""
+    problems = []
+    for thing in reversed(things):
+        try:
+            end(thing)
+        except BaseException as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+def _hand_out(make, end):
+    """A fixture's value that makes things on demand, all of which end after the test."""
+    made = []
+
+    def one_more(*arguments, **options):
+        made.append(make(*arguments, **options))
+        return made[-1]
+
+    yield one_more
+    _end_all(made, end)
+
+
+@pytest.fixture
+def namespace():
+    """namespace(): a network namespace."""
+    yield from _hand_out(Namespace, Namespace.close)
+
+
+@pytest.fixture
+def server(namespace):
+    """server(behaviour): a FakeServer; without a behaviour the test plays it."""
+
+    def end(fake):
+        fake.stop()
+        assert not fake.errors, fake.errors
+
+    yield from _hand_out(FakeServer, end)
+
+
+@pytest.fixture
+def deaf_server():
+    """deaf_server(): a server to which no connect ever finishes."""
+    yield from _hand_out(DeafServer, DeafServer.stop)
+
+
+@pytest.fixture
+def lb(request, server, deaf_server):
+    """lb(config): lb running with that configuration, ready. ready=False: not waited for."""
+    processes = request.node.lb_processes = []
+
+    def start(config, ready=True, **options):
+        process = LbProcess(config, **options)
+        processes.append(process)
+        return process.wait_ready() if ready else process
+
+    yield start
+    _end_all(processes, LbProcess.close)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL that all tests share."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis():
+    """A Redis that all tests share."""
+    server = RedisServer()
+    yield server
+    server.stop()

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+"""What the integration tests speak with: the real lb, servers behind it, clients in front of it."""
+
+from lbtest.background import in_background
+from lbtest.bulk import receive_bulk, send_bulk
+from lbtest.config import tcp_config
+from lbtest.connection import Connection, connect
+from lbtest.fake import FakeServer, echo, names_itself, reset_after, resets, silent, sink, source
+from lbtest.namespace import Namespace
+from lbtest.ports import free_port, has_ipv6, wait_until
+from lbtest.process import BINARY, LbProcess, run_lb
+from lbtest.real import PostgresServer, RedisServer
+
+__all__ = [
+    "BINARY", "Connection", "FakeServer", "LbProcess", "Namespace", "PostgresServer",
+    "RedisServer", "connect", "echo", "free_port", "has_ipv6", "in_background", "names_itself",
+    "receive_bulk", "reset_after", "resets", "run_lb", "send_bulk", "silent", "sink", "source",
+    "tcp_config", "wait_until",
+]

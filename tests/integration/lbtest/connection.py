@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""One end of a stream connection, with the verbs that a dialogue needs. Tests use it for clients
+and for what a FakeServer accepted alike."""
+
+import select
+import socket
+import struct
+
+TIMEOUT_S = 10.0
+
+
+def parse(address):
+    """(family, what socket.connect() takes) of "127.0.0.1:80", "[::1]:80" or "unix:/path"."""
+    if address.startswith("unix:"):
+        return socket.AF_UNIX, address[len("unix:"):]
+    host, _, port = address.rpartition(":")
+    if host.startswith("["):
+        return socket.AF_INET6, (host[1:-1], int(port))
+    return socket.AF_INET, (host, int(port))
+
+
+def written(name):
+    """The address that a socket reports, as lb.yaml writes it."""
+    if isinstance(name, tuple):
+        host, port = name[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"unix:{name.decode() if isinstance(name, bytes) else name}"
+
+
+def connect(address, source=None, timeout_s=TIMEOUT_S):
+    """A client's connection to an address; source is an address to come from."""
+    family, target = parse(address)
+    raw = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        raw.settimeout(timeout_s)
+        if source:
+            raw.bind(parse(source)[1])
+        raw.connect(target)
+    except OSError:
+        raw.close()
+        raise
+    return Connection(raw, timeout_s)
+
+
+class Connection:
+    """A connected stream socket. Whatever waits, waits at most timeout_s and then fails."""
+
+    def __init__(self, raw, timeout_s=TIMEOUT_S):
+        self.socket = raw
+        raw.settimeout(timeout_s)
+        if raw.family != socket.AF_UNIX:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def local(self):
+        return written(self.socket.getsockname())
+
+    @property
+    def peer(self):
+        return written(self.socket.getpeername())
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return self
+
+    def receive(self, size):
+        """Exactly so many bytes."""
+        data = bytearray()
+        while len(data) < size:
+            piece = self.socket.recv(size - len(data))
+            assert piece, f"the peer finished after {len(data)} of {size} bytes: {bytes(data)!r}"
+            data += piece
+        return bytes(data)
+
+    def receive_line(self):
+        """Up to a newline, which is included."""
+        data = b""
+        while not data.endswith(b"\n"):
+            data += self.receive(1)
+        return data
+
+    def receive_all(self):
+        """Everything until the peer finishes."""
+        data = bytearray()
+        while piece := self.socket.recv(65536):
+            data += piece
+        return bytes(data)
+
+    def asks(self, data):
+        """Sends and receives as many bytes: what an echoing server answers."""
+        self.send(data)
+        return self.receive(len(data))
+
+    def finish(self):
+        """Half-close: nothing more will be sent, but everything still received."""
+        self.socket.shutdown(socket.SHUT_WR)
+        return self
+
+    def close(self):
+        self.socket.close()
+
+    def reset(self):
+        """Ends the connection with an RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def expect_eof(self):
+        """The peer finished, in order, with nothing more to say."""
+        data = self.socket.recv(1)
+        assert data == b"", f"expected the end, received {data!r}"
+
+    def expect_reset(self):
+        """The peer reset the connection."""
+        try:
+            data = self.socket.recv(1)
+        except ConnectionResetError:
+            return
+        raise AssertionError(f"expected a reset, received {data!r}")
+
+    def ends(self):
+        """Waits until the peer ends the connection, in whatever way."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def expect_nothing(self, for_s=0.2):
+        """The peer says nothing for a while."""
+        readable, _, _ = select.select([self.socket], [], [], for_s)
+        assert not readable, f"expected nothing, received {self.socket.recv(1024)!r}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

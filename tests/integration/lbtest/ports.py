@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Ports that nobody uses, and waiting for a condition with an end to it."""
+
+import errno
+import itertools
+import os
+import random
+import socket
+import time
+
+# Below the kernel's own range, so that no outgoing connection takes one in the meantime.
+_FIRST, _LAST = 10_000, 31_999
+_candidates = itertools.cycle(range(_FIRST, _LAST + 1))
+for _ in range(random.Random(os.getpid()).randrange(_LAST - _FIRST)):
+    next(_candidates)
+
+
+def free_port():
+    """A TCP port that is free on every address, and that this run hands out only once a round."""
+    for port in _candidates:
+        if _can_bind(socket.AF_INET, "0.0.0.0", port) and _can_bind(socket.AF_INET6, "::", port):
+            return port
+    raise AssertionError("unreachable")
+
+
+def _can_bind(family, address, port):
+    try:
+        with socket.socket(family) as probe:
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        # A machine without IPv6 has no such port in use.
+        return error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+    return True
+
+
+def has_ipv6():
+    """Whether this machine has an IPv6 loopback."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+def wait_until(condition, what, timeout_s=10.0):
+    """Asks again and again until the condition holds; fails by naming what did not happen."""
+    end = time.monotonic() + timeout_s
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout_s:g} s: {what}")
+        time.sleep(0.005)
