@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "config/addresses.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "common/log.h"
 #include "config/problems.h"
 
 namespace lb::config {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "config/checks.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "common/log.h"
 #include "config/suggest.h"
 
 namespace lb::config {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "config/environment.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
 
+#include "common/log.h"
 #include "common/result.h"
 
 namespace lb::config {
@@ -31,7 +30,8 @@ Result<std::string> look_up(std::string_view reference) {
                     "${{NAME:-default}} (a literal ${{ is written $${{)",
                     reference.substr(0, 60)));
   }
-  const char* value = std::getenv(name.c_str());
+  // The control thread alone reads the environment, and nothing writes it.
+  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
   if (separator != std::string_view::npos) {
     bool is_set = value != nullptr && *value != '\0';
     return is_set ? std::string(value) : std::string(reference.substr(separator + 2));

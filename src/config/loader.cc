@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "config/loader.h"
 
-#include <fmt/format.h>
-
 #include <string>
 #include <utility>
 
+#include "common/log.h"
 #include "config/addresses.h"
 #include "config/checks.h"
 #include "config/environment.h"

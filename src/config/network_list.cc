@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "config/network_list.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string_view>
 
+#include "common/log.h"
 #include "config/file_text.h"
 
 namespace lb::config {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "config/problems.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <tuple>
 #include <utility>
+
+#include "common/log.h"
 
 namespace lb::config {
 
@@ -35,6 +35,7 @@ bool is_plain_key(std::string_view key) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-' || c == '.';
   };
+  if (key == "<<") return true;
   return !key.empty() && key.size() <= 128 && std::all_of(key.begin(), key.end(), is_word);
 }
 

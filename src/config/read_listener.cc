@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The section listeners.NAME.
-#include <fmt/format.h>
-
+#include "common/log.h"
 #include "config/addresses.h"
 #include "config/network_list.h"
 #include "config/sections.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The section pools.NAME, but for its servers and its health check.
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "common/log.h"
 #include "config/addresses.h"
 #include "config/sections.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The sections runtime and log.
-#include <fmt/format.h>
-
+#include "common/log.h"
 #include "config/sections.h"
 
 namespace lb::config {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The list pools.NAME.servers.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <unordered_map>
 
+#include "common/log.h"
 #include "config/addresses.h"
 #include "config/sections.h"
 

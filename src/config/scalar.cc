@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "config/scalar.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <limits>
 
+#include "common/log.h"
 #include "config/problems.h"
 #include "config/suggest.h"
 
@@ -70,8 +69,8 @@ std::string size_text(uint64_t bytes) {
 Result<milliseconds> parse_duration(std::string_view text, milliseconds min, milliseconds max) {
   auto value = split_unit(text);
   if (value && value->unit.empty()) {
-    return fail(fmt::format("{0} has no unit; write {0}s if seconds are meant (ms, s, m, h, d)",
-                            quote(text)));
+    return fail(fmt::format("'{0}' has no unit; write {0}s if seconds are meant (ms, s, m, h, d)",
+                            text.substr(0, 60)));
   }
   auto total = value ? in_units(*value, kTimes) : std::nullopt;
   if (!total) {
@@ -93,9 +92,9 @@ Result<uint64_t> parse_size(std::string_view text, uint64_t min, uint64_t max) {
   auto value = split_unit(text);
   if (value && value->unit.empty()) {
     return fail(
-        fmt::format("{0} has no unit; write {0}B if bytes are meant (B, KiB, MiB, GiB, kB, "
+        fmt::format("'{0}' has no unit; write {0}B if bytes are meant (B, KiB, MiB, GiB, kB, "
                     "MB, GB)",
-                    quote(text)));
+                    text.substr(0, 60)));
   }
   auto total = value ? in_units(*value, kSizes) : std::nullopt;
   if (!total) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "config/section.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "common/log.h"
 #include "config/suggest.h"
 
 namespace lb::config {

@@ -34,8 +34,6 @@ constexpr std::pair<std::string_view, std::string_view> kOtherWords[] = {
     {"mode", "protocol"},
     {"send_proxy", "send_proxy_protocol"},
     {"threads", "workers"},
-    {"upstream", "pool"},
-    {"upstreams", "pools"},
     {"warn", "warning"},
 };
 
@@ -80,7 +78,7 @@ std::string_view closest(std::string_view word, const std::vector<std::string_vi
     if (written == other && is_known) return ours;
   }
   std::string_view best;
-  size_t best_distance = 1 + std::min<size_t>(3, std::max<size_t>(1, written.size() / 3));
+  size_t best_distance = 1 + std::clamp<size_t>((written.size() + 1) / 3, 1, 3);
   for (std::string_view candidate : candidates) {
     size_t edits = distance(written, normal(candidate));
     if (edits < best_distance) {
@@ -88,7 +86,11 @@ std::string_view closest(std::string_view word, const std::vector<std::string_vi
       best_distance = edits;
     }
   }
-  return best;
+  if (!best.empty() || written.size() < 4) return best;
+  for (std::string_view candidate : candidates) {
+    if (candidate.starts_with(written)) return candidate;
+  }
+  return {};
 }
 
 }  // namespace lb::config

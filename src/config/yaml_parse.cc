@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
@@ -11,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "common/log.h"
 #include "config/problems.h"
 #include "config/yaml_node.h"
 
@@ -246,10 +246,13 @@ class TreeBuilder : public YAML::EventHandler {
     attach(std::move(closed.node));
   }
 
-  // The copy counts like any other: anchors inside anchors keep one each.
+  // Anchors inside anchors keep a copy each of what they hold.
   void remember(const YamlNode& node, YAML::anchor_t anchor) {
     if (anchor == YAML::NullAnchor) return;
-    count(node.place, node.nodes);
+    anchored_nodes_ += node.nodes;
+    if (anchored_nodes_ > 2 * kMaxYamlNodes) {
+      stop(node.place, "anchors inside anchors stand for too many values");
+    }
     anchored_[anchor] = node;
   }
 
@@ -349,6 +352,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::unordered_map<YAML::anchor_t, YamlNode> anchored_;
   std::vector<ConfigProblem> problems_;
   size_t nodes_ = 0;
+  size_t anchored_nodes_ = 0;
   int documents_ = 0;
   bool is_merge_key_ = false;
 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "common/log.h"
 #include "config/yaml_node.h"
 
 namespace lb::config {
