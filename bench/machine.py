@@ -24,7 +24,7 @@ CALLS = ["accept4", "socket", "connect", "bind", "listen", "epoll_ctl", "epoll_w
          "madvise", "brk"]
 
 
-def enter_own_network():
+def enter_own_network(congestion_control):
     """Moves this process, and what it starts from now on, to an empty network namespace.
 
     It begins without sockets in TIME_WAIT, so that no point pays for the one before it, and its
@@ -42,6 +42,7 @@ def enter_own_network():
     # connections, of which each leaves two sockets behind, from ever running into either limit.
     write_setting("net/ipv4/ip_local_port_range", "10000 65535")
     write_setting("net/ipv4/tcp_max_tw_buckets", "2000000")
+    write_setting("net/ipv4/tcp_congestion_control", congestion_control)
     return True
 
 

@@ -30,7 +30,7 @@ def bare(build, directory, servers):
             "--to", f"{host}:{port}", "--ports", str(len(servers))]
 
 
-def haproxy(build, directory, servers, splice=False):
+def haproxy(build, directory, servers, splice="# no splice"):
     lines = "\n".join(f"  server s{i} {server}" for i, server in enumerate(servers))
     config = directory / "haproxy.cfg"
     config.write_text(f"""\
@@ -40,7 +40,7 @@ global
   maxpipes 512
 defaults
   mode tcp
-  {"option splice-auto" if splice else "# no splice"}
+  {splice}
   option clitcpka
   clitcpka-idle 60s
   clitcpka-intvl 10s
@@ -61,7 +61,13 @@ listen bench
 
 
 def haproxy_splice(build, directory, servers):
-    return haproxy(build, directory, servers, splice=True)
+    return haproxy(build, directory, servers, splice="option splice-auto")
+
+
+def haproxy_splice_always(build, directory, servers):
+    # splice-auto decides seldom, and a long stream may be copied to its end; this splices it.
+    return haproxy(build, directory, servers,
+                   splice="option splice-request\n  option splice-response")
 
 
 def nginx(build, directory, servers, half_close=False):
@@ -125,9 +131,11 @@ pools:
 
 
 # Peers are what a ratio compares with: the cheapest of them in the same round.
-PROXIES = {"bare": bare, "haproxy": haproxy, "haproxy-splice": haproxy_splice, "nginx": nginx,
+PROXIES = {"bare": bare, "haproxy": haproxy, "haproxy-splice": haproxy_splice,
+           "haproxy-splice-always": haproxy_splice_always, "nginx": nginx,
            "nginx-half-close": nginx_half_close, "lb": lb}
-PEERS = ["haproxy", "haproxy-splice", "nginx"]
+PEERS = ["haproxy", "haproxy-splice", "haproxy-splice-always", "nginx"]
+DEFAULT = ["bare", *PEERS, "lb"]
 
 
 def program(name):
