@@ -149,7 +149,7 @@ def program(name):
 def first_line(command):
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except OSError as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     lines = (answer.stdout or answer.stderr).strip().splitlines()
     return lines[0] if lines else f"exit code {answer.returncode}"
@@ -197,9 +197,19 @@ class Proxy:
                                         stderr=self.output, preexec_fn=on_cpu(cpu))
         try:
             wait_for_port(LISTEN_PORT, lambda: self.process.poll() is None, name)
+            if name.startswith("nginx"):
+                self.wait_for_worker()
         except CannotRun as error:
             self.stop()
             raise CannotRun(f"{error}: {self.last_words()}") from None
+
+    def wait_for_worker(self):
+        """nginx listens before it has forked its worker, whose time is what counts."""
+        deadline = time.monotonic() + 5
+        while len(self.pids()) < 2:
+            if time.monotonic() > deadline:
+                raise CannotRun(f"{self.name} started no worker")
+            time.sleep(0.01)
 
     def pids(self):
         """The process and its children: nginx works in a child."""
@@ -220,7 +230,7 @@ class Proxy:
         self.output.flush()
         self.output.seek(0)
         lines = self.output.read().strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else f"it said nothing, exit code {self.process.poll()}"
 
     def stop(self):
         # The second SIGTERM is for those that drain on the first.

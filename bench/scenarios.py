@@ -90,6 +90,8 @@ class Scenario:
         point = json.loads(text)
         if point["units"] == 0:
             raise Failed("no unit of work was done")
+        if point["cpu_s"] <= 0:
+            raise Failed("the proxy used no CPU: these are not the processes that work")
         point["figure"] = point["cpu_s"] * self.scale / point["units"]
         point["all_ends"] = point["all_cpu_s"] * self.scale / point["units"]
         point["busy"] = point["cpu_s"] / point["wall_s"]
@@ -132,8 +134,8 @@ SHORT = "connect, 64 B each way, close; 64 at a time, "
 SCENARIOS = {scenario.name: scenario for scenario in [
     Scenario("tcp-rr", "64 B there and back on 64 connections", "µs CPU/round trip", "rr", 64,
              call_unit="round trip"),
-    Scenario("tcp-rr-512", "64 B there and back on 512 connections", "µs CPU/round trip", "rr", 512,
-             call_unit="round trip"),
+    Scenario("tcp-rr-512", "64 B there and back on 512 connections", "µs CPU/round trip", "rr",
+             512, call_unit="round trip"),
     Scenario("tcp-conn", SHORT + "8 servers", "µs CPU/connection", "conn", 64, servers=8,
              sources=8, call_unit="connection"),
     Scenario("tcp-conn-2", SHORT + "2 servers", "µs CPU/connection", "conn", 64, servers=2,
