@@ -15,8 +15,11 @@ constexpr size_t kScratchSize = 64 * 1024;
 constexpr int kPipeSize = 1 << 20;
 constexpr int kReadsPerTurn = 4;
 constexpr int kAcceptsPerTurn = 64;
+// A direction that fills the scratch buffer this often in a row is spliced; it is copied again when
+// small splices outweigh large ones.
 constexpr int kFullReadsBeforeSplice = 4;
-constexpr ssize_t kSmallSplice = 16 * 1024;  // less than this in one splice: copying is cheaper
+constexpr int kMostCredit = 16;
+constexpr ssize_t kSmallSplice = 16 * 1024;
 
 struct Pair;
 
@@ -146,7 +149,10 @@ class Relay {
     const ssize_t got = splice(from.fd, nullptr, from.pipe[1], nullptr, kPipeSize,
                                SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (got > 0) from.in_pipe = static_cast<size_t>(got);
-    if (got > 0 && got < kSmallSplice) from.full_reads = 0;
+    if (got >= kSmallSplice) from.full_reads = std::min(from.full_reads + 1, kMostCredit);
+    if (got > 0 && got < kSmallSplice && --from.full_reads < kFullReadsBeforeSplice) {
+      from.full_reads = 0;
+    }
     return got;
   }
 

@@ -2,7 +2,7 @@
 // The clients in front of the proxies: one thread, one epoll. One mode a run:
 //   rr      64 bytes there and back on open connections; a unit is a round trip
 //   conn    connect, 64 bytes there and back, close; a unit is a connection
-//   bulk    read the servers' stream; a unit is a byte
+//   bulk    ask for the servers' stream and read it; a unit is a byte
 //   upload  send the stream, end it, compare the server's count; a unit is a byte
 //   idle    one exchange on each connection, then hold them until standard input ends
 // Every answer is compared with what must have come; a wrong byte ends the run with an error.
@@ -78,10 +78,11 @@ class Load {
   void bulk() {
     open_all();
     for (Connection& connection : connections_) {
+      if (!send_message(connection)) die_errno("send");
       connection.offset = 0;
       watch(epoll_, EPOLL_CTL_ADD, connection.fd, EPOLLIN, &connection);
     }
-    while (meter_.running(units_, units_)) {
+    while (meter_.running(units_)) {
       for_each_event([this](Connection& connection, uint32_t) {
         const ssize_t got = recv(connection.fd, buffer_.data(), kBufferSize, 0);
         if (got < 0 && errno == EAGAIN) return;
@@ -101,7 +102,7 @@ class Load {
       connection.offset = 0;
       watch(epoll_, EPOLL_CTL_ADD, connection.fd, EPOLLOUT, &connection);
     }
-    while (meter_.running(units_, units_)) {
+    while (meter_.running(units_)) {
       for_each_event([this](Connection& connection, uint32_t) {
         const Pattern::Piece piece = pattern_.at(connection.offset);
         const ssize_t sent =

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the bench takes from the kernel: a network of its own, CPU clocks, counts of system calls."""
+"""What the bench takes from the kernel: a network of its own, CPU clocks, counted system calls."""
 
 import ctypes
 import fcntl
@@ -17,14 +17,16 @@ CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
 # Those that a TCP proxy may make per unit of work; the rest shows as "other".
-CALLS = ["accept4", "socket", "connect", "bind", "listen", "epoll_ctl", "epoll_wait", "epoll_pwait",
-         "epoll_pwait2", "recvfrom", "sendto", "recvmsg", "sendmsg", "read", "write", "readv",
-         "writev", "splice", "close", "shutdown", "getsockopt", "setsockopt", "getsockname",
-         "getpeername", "ioctl", "fcntl", "pipe2", "futex", "timerfd_settime", "mmap", "munmap",
-         "madvise", "brk"]
+CALLS = [
+    "accept4", "socket", "connect", "bind", "listen", "epoll_ctl", "epoll_wait",
+    "epoll_pwait", "epoll_pwait2", "recvfrom", "sendto", "recvmsg", "sendmsg", "read",
+    "write", "readv", "writev", "splice", "close", "shutdown", "getsockopt", "setsockopt",
+    "getsockname", "getpeername", "ioctl", "fcntl", "pipe2", "futex", "timerfd_settime",
+    "clock_gettime", "mmap", "munmap", "madvise", "brk",
+]
 
 
-def enter_own_network():
+def enter_own_network(congestion_control):
     """Moves this process, and what it starts from now on, to an empty network namespace.
 
     It begins without sockets in TIME_WAIT, so that no point pays for the one before it, and its
@@ -42,6 +44,7 @@ def enter_own_network():
     # connections, of which each leaves two sockets behind, from ever running into either limit.
     write_setting("net/ipv4/ip_local_port_range", "10000 65535")
     write_setting("net/ipv4/tcp_max_tw_buckets", "2000000")
+    write_setting("net/ipv4/tcp_congestion_control", congestion_control)
     return True
 
 
@@ -55,7 +58,7 @@ def read_setting(name):
 
 def process_cpu_s(pids):
     """User and system time of all threads of these processes, by the scheduler's own count."""
-    # The clock number of a process: linux/posix-timers.h, MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED)
+    # The clock number of a process, as linux/posix-timers.h makes it: MAKE_PROCESS_CPUCLOCK.
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 

@@ -38,38 +38,39 @@ class Meter {
         seconds_(options.seconds("seconds", 1)),
         max_units_(options.number("max-units", UINT64_MAX)),
         proxy_(parse_pids(options.text("pids", ""))),
+        servers_(parse_pids(options.text("server-pids", ""))),
         softirq_(parse_pids(options.text("softirq-pids", ""))) {
     alarm(static_cast<unsigned>(warmup_s_ + seconds_ + 20));  // a proxy that hangs ends the run
   }
 
   // The last call of a run returns false.
-  bool running(uint64_t units, uint64_t bytes = 0) {
+  bool running(uint64_t units) {
     const double now = wall_s();
     if (began_ == 0) began_ = now;
     if (!steady_) {
       if (now - began_ < warmup_s_) return true;
       steady_ = true;
-      start_ = take(units, bytes);
+      start_ = take(units);
       return true;
     }
     if (now - start_.wall < seconds_ && units - start_.units < max_units_) return true;
-    end_ = take(units, bytes);
+    end_ = take(units);
     return false;
   }
   bool steady() const { return steady_; }
 
   void print(uint64_t all_units, uint64_t errors) const {
     std::printf(
-        "{\"units\": %llu, \"bytes\": %llu, \"wall_s\": %.6f, \"cpu_s\": %.6f, "
-        "\"softirq_s\": %.6f, \"all_units\": %llu, \"errors\": %llu}\n",
-        ull(end_.units - start_.units), ull(end_.bytes - start_.bytes), end_.wall - start_.wall,
-        end_.proxy - start_.proxy, end_.softirq - start_.softirq, ull(all_units), ull(errors));
+        "{\"units\": %llu, \"wall_s\": %.6f, \"cpu_s\": %.6f, "
+        "\"softirq_s\": %.6f, \"all_cpu_s\": %.6f, \"all_units\": %llu, \"errors\": %llu}\n",
+        ull(end_.units - start_.units), end_.wall - start_.wall, end_.proxy - start_.proxy,
+        end_.softirq - start_.softirq, end_.all - start_.all, ull(all_units), ull(errors));
   }
 
  private:
   struct Reading {
-    double wall = 0, proxy = 0, softirq = 0;
-    uint64_t units = 0, bytes = 0;
+    double wall = 0, proxy = 0, softirq = 0, all = 0;
+    uint64_t units = 0;
   };
 
   static unsigned long long ull(uint64_t value) { return value; }
@@ -85,14 +86,18 @@ class Meter {
     for (const pid_t pid : pids) sum += process_cpu_s(pid);
     return sum;
   }
-  Reading take(uint64_t units, uint64_t bytes) const {
-    return {wall_s(), total(proxy_), total(softirq_), units, bytes};
+  Reading take(uint64_t units) const {
+    const double proxy = total(proxy_);
+    const double softirq = total(softirq_);
+    const double all = proxy + softirq + total(servers_) + process_cpu_s(getpid());
+    return {wall_s(), proxy, softirq, all, units};
   }
 
   double warmup_s_;
   double seconds_;
   uint64_t max_units_;
   std::vector<pid_t> proxy_;
+  std::vector<pid_t> servers_;
   std::vector<pid_t> softirq_;
   double began_ = 0;
   bool steady_ = false;

@@ -30,7 +30,7 @@ def bare(build, directory, servers):
             "--to", f"{host}:{port}", "--ports", str(len(servers))]
 
 
-def haproxy(build, directory, servers, splice=False):
+def haproxy(build, directory, servers, splice="# no splice"):
     lines = "\n".join(f"  server s{i} {server}" for i, server in enumerate(servers))
     config = directory / "haproxy.cfg"
     config.write_text(f"""\
@@ -40,7 +40,7 @@ global
   maxpipes 512
 defaults
   mode tcp
-  {"option splice-auto" if splice else "# no splice"}
+  {splice}
   option clitcpka
   clitcpka-idle 60s
   clitcpka-intvl 10s
@@ -61,7 +61,13 @@ listen bench
 
 
 def haproxy_splice(build, directory, servers):
-    return haproxy(build, directory, servers, splice=True)
+    return haproxy(build, directory, servers, splice="option splice-auto")
+
+
+def haproxy_splice_always(build, directory, servers):
+    # splice-auto decides seldom, and a long stream may be copied to its end; this splices it.
+    return haproxy(build, directory, servers,
+                   splice="option splice-request\n  option splice-response")
 
 
 def nginx(build, directory, servers, half_close=False):
@@ -125,9 +131,11 @@ pools:
 
 
 # Peers are what a ratio compares with: the cheapest of them in the same round.
-PROXIES = {"bare": bare, "haproxy": haproxy, "haproxy-splice": haproxy_splice, "nginx": nginx,
+PROXIES = {"bare": bare, "haproxy": haproxy, "haproxy-splice": haproxy_splice,
+           "haproxy-splice-always": haproxy_splice_always, "nginx": nginx,
            "nginx-half-close": nginx_half_close, "lb": lb}
-PEERS = ["haproxy", "haproxy-splice", "nginx"]
+PEERS = ["haproxy", "haproxy-splice", "haproxy-splice-always", "nginx"]
+DEFAULT = ["bare", *PEERS, "lb"]
 
 
 def program(name):
@@ -141,7 +149,7 @@ def program(name):
 def first_line(command):
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except OSError as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     lines = (answer.stdout or answer.stderr).strip().splitlines()
     return lines[0] if lines else f"exit code {answer.returncode}"
@@ -189,9 +197,19 @@ class Proxy:
                                         stderr=self.output, preexec_fn=on_cpu(cpu))
         try:
             wait_for_port(LISTEN_PORT, lambda: self.process.poll() is None, name)
+            if name.startswith("nginx"):
+                self.wait_for_worker()
         except CannotRun as error:
             self.stop()
             raise CannotRun(f"{error}: {self.last_words()}") from None
+
+    def wait_for_worker(self):
+        """nginx listens before it has forked its worker, whose time is what counts."""
+        deadline = time.monotonic() + 5
+        while len(self.pids()) < 2:
+            if time.monotonic() > deadline:
+                raise CannotRun(f"{self.name} started no worker")
+            time.sleep(0.01)
 
     def pids(self):
         """The process and its children: nginx works in a child."""
@@ -212,7 +230,7 @@ class Proxy:
         self.output.flush()
         self.output.seek(0)
         lines = self.output.read().strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else f"it said nothing, exit code {self.process.poll()}"
 
     def stop(self):
         # The second SIGTERM is for those that drain on the first.

@@ -58,6 +58,7 @@ class Scenario:
         self.mode, self.connections, self.sources = mode, connections, sources
         self.server_count, self.server_mode = servers, server_mode
         self.scale, self.call_unit = scale, call_unit
+        self.server_pid = 0  # of the point under way
 
     def prepared(self):
         """Around all points of the scenario."""
@@ -71,6 +72,7 @@ class Scenario:
         with started(command, arguments.load_cpu, stdout=subprocess.PIPE) as process:
             if process.stdout.readline() != b"listening\n":
                 raise Failed("the servers did not start")
+            self.server_pid = process.pid
             yield [f"127.0.0.1:{SERVER_PORT + i}" for i in range(self.server_count)]
 
     def load_command(self, arguments, proxy):
@@ -79,7 +81,7 @@ class Scenario:
                 "--connections", str(self.connections), "--sources", str(self.sources),
                 "--warmup", str(WARMUP_S), "--seconds", str(arguments.seconds),
                 "--pids", ",".join(map(str, proxy.pids())),
-                "--softirq-pids",
+                "--server-pids", str(self.server_pid), "--softirq-pids",
                 ",".join(map(str, machine.softirq_pids(arguments.proxy_cpu)))]
 
     def measure(self, arguments, proxy):
@@ -88,7 +90,10 @@ class Scenario:
         point = json.loads(text)
         if point["units"] == 0:
             raise Failed("no unit of work was done")
+        if point["cpu_s"] <= 0:
+            raise Failed("the proxy used no CPU: these are not the processes that work")
         point["figure"] = point["cpu_s"] * self.scale / point["units"]
+        point["all_ends"] = point["all_cpu_s"] * self.scale / point["units"]
         point["busy"] = point["cpu_s"] / point["wall_s"]
         point["units_per_s"] = point["units"] / point["wall_s"]
         return point
@@ -129,8 +134,8 @@ SHORT = "connect, 64 B each way, close; 64 at a time, "
 SCENARIOS = {scenario.name: scenario for scenario in [
     Scenario("tcp-rr", "64 B there and back on 64 connections", "µs CPU/round trip", "rr", 64,
              call_unit="round trip"),
-    Scenario("tcp-rr-512", "64 B there and back on 512 connections", "µs CPU/round trip", "rr", 512,
-             call_unit="round trip"),
+    Scenario("tcp-rr-512", "64 B there and back on 512 connections", "µs CPU/round trip", "rr",
+             512, call_unit="round trip"),
     Scenario("tcp-conn", SHORT + "8 servers", "µs CPU/connection", "conn", 64, servers=8,
              sources=8, call_unit="connection"),
     Scenario("tcp-conn-2", SHORT + "2 servers", "µs CPU/connection", "conn", 64, servers=2,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The servers behind the proxies: one thread, one epoll, any number of consecutive ports.
 //   echo    sends back what it gets
-//   source  sends the pattern without end
+//   source  sends the pattern without end once the client has said anything
 //   sink    reads and checks the pattern, and answers end of file with the number of good bytes
 #include <algorithm>
 #include <vector>
@@ -57,7 +57,7 @@ class Server {
     for (int i = 0; i < 64; ++i) {
       const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
-      add(fd, false, mode_ == Mode::source ? uint32_t{EPOLLOUT} : uint32_t{EPOLLIN});
+      add(fd, false, EPOLLIN);
     }
   }
 
@@ -94,6 +94,12 @@ class Server {
     if (sent < 0) return errno == EAGAIN;
     socket.held.erase(socket.held.begin(), socket.held.begin() + sent);
     if (socket.held.empty()) watch(epoll_, EPOLL_CTL_MOD, socket.fd, EPOLLIN, &socket);
+    return true;
+  }
+
+  bool begin_feed(Socket& socket) {
+    if (recv(socket.fd, buffer_.data(), kBufferSize, 0) <= 0) return false;
+    watch(epoll_, EPOLL_CTL_MOD, socket.fd, EPOLLOUT, &socket);
     return true;
   }
 
