@@ -27,9 +27,9 @@ struct WorkerTeam {
     std::atomic<uint64_t> version{0};   // of the snapshot taken up
   };
 
-  WorkerTeam(size_t workers, Mailbox& control_mailbox, ControlReports& control_reports,
+  WorkerTeam(size_t size, Mailbox& control_mailbox, ControlReports& control_reports,
              ConnectionLimit& process_limit)
-      : loads(workers),
+      : loads(size),
         control(control_mailbox),
         reports(control_reports),
         connections(process_limit) {}

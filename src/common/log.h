@@ -20,6 +20,8 @@ struct Settings {
   Level level = Level::info;
   Format format = Format::text;
   std::string output = "stderr";  // stderr | stdout | syslog | a path
+
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 // Starts or replaces the output. On failure (a file that cannot be opened) what was there stays.
