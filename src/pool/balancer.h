@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,26 +20,34 @@ struct Candidate {
   Server* server = nullptr;
   uint32_t weight = 1;        // 1–1000
   uint32_t limit = kNoLimit;  // max_connections
+  uint64_t hash_seed = 0;     // stands for the server in hash balancers; see hash_seeds()
 };
 
 // The candidates of a group that may not be picked: tried already, full, or avoided. Cheap to make
-// empty; grows only when something is excluded. One worker.
+// empty; takes memory only when it grows beyond what it once held. One worker.
 class Exclusions {
  public:
-  void clear() { bits_.clear(); }
-  bool none() const { return bits_.empty(); }
+  void clear() {
+    bits_.clear();
+    count_ = 0;
+  }
+  bool none() const { return count_ == 0; }
+  size_t count() const { return count_; }
   bool contains(uint32_t index) const {
     size_t word = index / 64;
     return word < bits_.size() && (bits_[word] >> (index % 64) & 1) != 0;
   }
   void add(uint32_t index) {
+    if (contains(index)) return;
     size_t word = index / 64;
     if (word >= bits_.size()) bits_.resize(word + 1);
     bits_[word] |= uint64_t{1} << (index % 64);
+    ++count_;
   }
 
  private:
   std::vector<uint64_t> bits_;
+  size_t count_ = 0;
 };
 
 // What a pick may depend on besides the servers.
@@ -65,18 +74,23 @@ class Balancer {
                                    const Exclusions& excluded) const = 0;
 };
 
-// `candidates` is not empty, has no weight 0, and is kept by the caller as long as the balancer.
-// `cursor` belongs to the pool's LoadTable.
+// `candidates` is not empty and has no weight 0; its Servers outlive the balancer, the vector need
+// not. `cursor` belongs to the pool's LoadTable and outlives the balancer too.
 std::unique_ptr<Balancer> make_round_robin(const std::vector<Candidate>& candidates,
                                            std::atomic<uint64_t>& cursor);
 std::unique_ptr<Balancer> make_least_connections(const std::vector<Candidate>& candidates,
                                                  std::atomic<uint64_t>& cursor);
 std::unique_ptr<Balancer> make_least_response_time(const std::vector<Candidate>& candidates);
 std::unique_ptr<Balancer> make_random(const std::vector<Candidate>& candidates);
-// Weighted rendezvous hashing: for source_ip_hash and hash.
+// Weighted rendezvous hashing: for source_ip_hash and hash. Needs the candidates' hash_seed.
 std::unique_ptr<Balancer> make_hash(const std::vector<Candidate>& candidates);
 
 std::unique_ptr<Balancer> make_balancer(Balance algorithm, const std::vector<Candidate>& candidates,
                                         std::atomic<uint64_t>& cursor);
+
+// One seed for each server: made of its address alone, so that every machine with the same servers
+// agrees, whatever they are called and however they are ordered. Servers that share one address are
+// told apart by the order of their names; the first keeps the seed it would have alone.
+std::vector<uint64_t> hash_seeds(const std::vector<const Server*>& servers);
 
 }  // namespace lb

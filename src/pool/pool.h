@@ -58,7 +58,7 @@ class Pool {
   const PoolConfig& config() const { return *config_; }
   const std::vector<Member>& members() const { return members_; }
   RetryBudget& budget() const { return budget_; }
-  bool needs_key() const;  // hash balancers
+  bool needs_key() const;  // a hash balancer: Want::key_hash counts
 
   // Picks a server and counts one unit of work at it. Lock-free; exact across workers.
   Result<Lease, NoServer> acquire(const Want& want) const;
@@ -68,6 +68,8 @@ class Pool {
     std::vector<Candidate> candidates;
     std::unique_ptr<Balancer> balancer;
   };
+
+  std::vector<uint64_t> seeds_of_members() const;  // empty unless needs_key()
 
   std::shared_ptr<const PoolConfig> config_;
   std::vector<Member> members_;

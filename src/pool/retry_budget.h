@@ -19,8 +19,10 @@ class RetryBudget {
 
   explicit RetryBudget(size_t workers) : work_(workers) {}
 
+  // Called by that worker only.
   void count_work(size_t worker, int64_t now_ms);
-  // Takes one retry from the budget if it holds one.
+  // Takes one retry if fewer than kFloorPerSecond were taken in this second, or fewer than
+  // `percent` of the work of the window in the window. Exact across workers.
   bool take(uint32_t percent, int64_t now_ms);
 
  private:
@@ -28,6 +30,8 @@ class RetryBudget {
   // count in the lower.
   struct alignas(64) Ring {
     std::array<std::atomic<uint64_t>, kWindowS + 1> seconds{};
+    std::atomic<uint64_t>& at(uint32_t second);
+    uint64_t window(uint32_t now) const;  // of the last kWindowS seconds, this one included
   };
   std::vector<Ring> work_;
   Ring retries_;

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include "pool/pool.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/hash.h"
+
+namespace lb {
+
+namespace {
+
+// After so many picks that came to nothing, everything that may not be picked is excluded in one
+// pass: a pool of a thousand full servers must not cost a thousand scans.
+constexpr uint32_t kPicksBeforeSweep = 4;
+// How often a choice that rests on a count is made anew because the count has changed. Each time
+// another worker's pick has succeeded meanwhile, so that more than two are rare; after the last the
+// server picked is taken as it stands.
+constexpr uint32_t kRepicks = 16;
+
+enum class Count { counted, full, changed };
+
+// Adds one unit of work at the candidate. Relaxed: the count itself is all that is published. What
+// a worker does for the server is ordered before its lease's release, which the reader of a zero
+// (LoadTable::release_slot) acquires.
+// The limit is kept by compare-and-swap: an addition that is taken back when it went too far would,
+// for a moment, make others see a full server that is not.
+Count count_one(const Candidate& candidate, std::optional<uint32_t> seen) {
+  LoadTable::Counter& active = candidate.server->active();
+  if (!seen && candidate.limit == kNoLimit) {
+    active.fetch_add(1, std::memory_order_relaxed);
+    return Count::counted;
+  }
+  uint32_t current = seen ? *seen : active.load(std::memory_order_relaxed);
+  while (current < candidate.limit) {
+    if (active.compare_exchange_weak(current, current + 1, std::memory_order_relaxed)) {
+      return Count::counted;
+    }
+    // Less work than seen makes the choice no worse.
+    if (seen && current > *seen) return Count::changed;
+  }
+  return Count::full;
+}
+
+bool is_full(const Candidate& candidate) {
+  return candidate.server->active().load(std::memory_order_relaxed) >= candidate.limit;
+}
+
+bool is_avoided(const Candidate& candidate, int64_t now_ms) {
+  return candidate.server->avoid_until_ms.load(std::memory_order_relaxed) > now_ms;
+}
+
+void exclude(Exclusions& excluded, const std::vector<Candidate>& candidates,
+             const std::vector<const Server*>& tried) {
+  for (const Server* server : tried) {
+    auto is_it = [&](const Candidate& candidate) { return candidate.server == server; };
+    auto found = std::find_if(candidates.begin(), candidates.end(), is_it);
+    if (found != candidates.end()) {
+      excluded.add(static_cast<uint32_t>(found - candidates.begin()));
+    }
+  }
+}
+
+// One look for a server in one group: what it met on its way tells whether there is more to do.
+class Search {
+ public:
+  Search(const Balancer& balancer, const std::vector<Candidate>& candidates, const Want& want,
+         bool pass_over_avoided)
+      : balancer_(balancer),
+        candidates_(candidates),
+        want_(want),
+        pass_over_avoided_(pass_over_avoided) {}
+
+  bool met_full() const { return met_full_; }
+  bool met_avoided() const { return met_avoided_; }
+
+  // A server whose work counts one unit more now, or none.
+  Server* run(Exclusions& excluded) {
+    uint32_t obstacles = 0;
+    uint32_t repicks = 0;
+    for (uint64_t round = 0;; ++round) {
+      PickContext context{want_.key_hash, mix64(want_.random + round), want_.now_ms};
+      auto pick = balancer_.pick(context, excluded);
+      if (!pick) return nullptr;
+      const Candidate& candidate = candidates_[pick->index];
+      if (!passes(pick->index, excluded)) {
+        if (++obstacles == kPicksBeforeSweep) sweep(excluded);
+        continue;
+      }
+      if (repicks == kRepicks) pick->seen.reset();
+      switch (count_one(candidate, pick->seen)) {
+        case Count::counted:
+          return candidate.server;
+        case Count::changed:
+          ++repicks;
+          break;
+        case Count::full:
+          met_full_ = true;
+          excluded.add(pick->index);
+          if (++obstacles == kPicksBeforeSweep) sweep(excluded);
+          break;
+      }
+    }
+  }
+
+ private:
+  // Excludes the candidate unless it may be used as far as avoiding goes.
+  bool passes(uint32_t index, Exclusions& excluded) {
+    if (!pass_over_avoided_ || !is_avoided(candidates_[index], want_.now_ms)) return true;
+    met_avoided_ = true;
+    excluded.add(index);
+    return false;
+  }
+
+  void sweep(Exclusions& excluded) {
+    for (uint32_t i = 0; i < candidates_.size(); ++i) {
+      if (excluded.contains(i) || !passes(i, excluded) || !is_full(candidates_[i])) continue;
+      met_full_ = true;
+      excluded.add(i);
+    }
+  }
+
+  const Balancer& balancer_;
+  const std::vector<Candidate>& candidates_;
+  const Want& want_;
+  const bool pass_over_avoided_;
+  bool met_full_ = false;
+  bool met_avoided_ = false;
+};
+
+// The place of a member's group in the order of preference, or none.
+std::optional<size_t> rank(const Member& member) {
+  if (member.draining || member.weight == 0 || member.health == Health::unhealthy) return {};
+  return (member.backup ? 2U : 0U) + (member.health == Health::unknown ? 1U : 0U);
+}
+
+constexpr size_t kRanks = 4;
+
+}  // namespace
+
+const char* to_string(Health health) {
+  switch (health) {
+    case Health::unknown:
+      return "unknown";
+    case Health::healthy:
+      return "healthy";
+    case Health::unhealthy:
+      return "unhealthy";
+  }
+  return "unknown";
+}
+
+Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
+           RetryBudget& budget)
+    : config_(std::move(config)), members_(std::move(members)), budget_(budget) {
+  std::array<std::vector<Candidate>, kRanks> ranks;
+  std::vector<uint64_t> seeds = seeds_of_members();
+  for (size_t i = 0; i < members_.size(); ++i) {
+    const Member& member = members_[i];
+    auto place = rank(member);
+    if (!place) continue;
+    uint64_t seed = seeds.empty() ? 0 : seeds[i];
+    ranks[*place].push_back({member.server, member.weight, member.limit, seed});
+  }
+  for (auto& candidates : ranks) {
+    if (candidates.empty()) continue;
+    auto balancer = make_balancer(config_->balance, candidates, load.cursor());
+    groups_.push_back({std::move(candidates), std::move(balancer)});
+  }
+}
+
+bool Pool::needs_key() const {
+  return config_->balance == Balance::source_ip_hash || config_->balance == Balance::hash;
+}
+
+std::vector<uint64_t> Pool::seeds_of_members() const {
+  if (!needs_key()) return {};
+  // Over the members of all groups, so that a change of health gives no server another seed; but
+  // without those on their way out, whose address a renamed server may have taken over.
+  std::vector<const Server*> staying;
+  for (const Member& member : members_) {
+    if (!member.draining) staying.push_back(member.server);
+  }
+  std::vector<uint64_t> seeds = hash_seeds(staying);
+  std::vector<uint64_t> by_member(members_.size(), 0);
+  size_t next = 0;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    if (!members_[i].draining) by_member[i] = seeds[next++];
+  }
+  return by_member;
+}
+
+Result<Lease, NoServer> Pool::acquire(const Want& want) const {
+  // Kept between calls for its memory alone: no allocation on the usual path.
+  thread_local Exclusions excluded;
+  for (const Group& group : groups_) {
+    excluded.clear();
+    exclude(excluded, group.candidates, want.tried);
+    Search search(*group.balancer, group.candidates, want, true);
+    if (Server* server = search.run(excluded)) return Lease(server);
+    bool full = search.met_full();
+    if (search.met_avoided()) {
+      excluded.clear();
+      exclude(excluded, group.candidates, want.tried);
+      Search last_resort(*group.balancer, group.candidates, want, false);
+      if (Server* server = last_resort.run(excluded)) return Lease(server);
+      full = full || last_resort.met_full();
+    }
+    if (full) return Unexpected{NoServer::all_full};
+  }
+  return Unexpected{NoServer::none_usable};
+}
+
+}  // namespace lb
