@@ -105,6 +105,7 @@ void TcpSession::begin_connect() {
   state_ = State::connecting;
   server_.fd = connector_.take_fd();
   lease_ = connector_.take_lease();
+  server_.lacks_nodelay = lease_.server()->address().is_ip();
   int fd = server_.fd.get();
   server_.readable.bind<&TcpSession::on_server_readable>(worker.loop, fd, IoEvent::kRead, this);
   server_.writable.bind<&TcpSession::on_server_writable>(worker.loop, fd, IoEvent::kWrite, this);
@@ -162,7 +163,7 @@ void TcpSession::check_connect() {
 void TcpSession::on_client_readable() {
   if (state_ == State::reading_header) return read_proxy_header();
   active_ms_ = frontend_.worker().loop.now_ms();
-  before_send();
+  note_request();
   auto outcome = to_server_.read(client_, server_, frontend_.worker().relay);
   if (state_ == State::connecting) {
     if (connect_shown_failed(outcome, to_server_)) return connect_failed(to_server_.error());
@@ -185,7 +186,7 @@ void TcpSession::on_server_readable() {
 
 void TcpSession::on_server_writable() {
   active_ms_ = frontend_.worker().loop.now_ms();
-  before_send();
+  note_request();
   auto outcome = to_server_.flush(client_, server_, frontend_.worker().relay);
   if (state_ == State::connecting) {
     if (connect_shown_failed(outcome, to_server_)) return connect_failed(to_server_.error());
@@ -227,10 +228,14 @@ void TcpSession::finish(Direction direction) {
   // Without shutdown(2): with unread data left it would make the kernel send a reset.
   if (to_server_.finished() && to_client_.finished()) return end(CloseReason::finished);
   if (direction == Direction::to_server && state_ == State::connecting) {
+    client_.readable.disarm();
     server_.writable.arm();  // shutdown(2) would abort a connect that is under way
     return;
   }
-  shutdown(direction == Direction::to_server ? server_.fd.get() : client_.fd.get(), SHUT_WR);
+  Endpoint& done = direction == Direction::to_server ? client_ : server_;
+  Endpoint& other = direction == Direction::to_server ? server_ : client_;
+  done.readable.disarm();
+  shutdown(other.fd.get(), SHUT_WR);
   frontend_.worker().timeouts.set_at_most(*this, next_deadline_ms());
 }
 
@@ -248,13 +253,9 @@ CloseReason TcpSession::reset_reason() const {
   return to_server_broken_ ? CloseReason::server_reset : CloseReason::client_reset;
 }
 
-// Nagle's algorithm never holds back the first segment, so a server's socket gets TCP_NODELAY
-// before the second send, and short connections do without the call.
-void TcpSession::before_send() {
-  if (sends_to_server_ >= 2) return;
-  if (++sends_to_server_ == 2) set_nodelay(server_.fd.get());
-  // The response time counts from the request, not from a connect long before it.
-  if (timing_us_ != 0 && state_ == State::relaying && !first_byte_seen_) {
+// The response time counts from the request, not from a connect long before it.
+void TcpSession::note_request() {
+  if (timing_us_ != 0 && state_ == State::relaying && !to_server_.wrote()) {
     timing_us_ = frontend_.worker().loop.now_us();
   }
 }

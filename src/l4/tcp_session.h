@@ -60,7 +60,7 @@ class TcpSession final : public ListHook, private Timeout {
   void handle(Relay::Outcome outcome, Direction direction);
   void finish(Direction direction);
   void broken_write(Direction direction);
-  void before_send();
+  void note_request();
   void note_first_byte();
   void note_client_progress();
   void settle();
@@ -86,8 +86,7 @@ class TcpSession final : public ListHook, private Timeout {
   int64_t timing_us_ = 0;          // when the connect, then the request, began
   uint32_t connect_took_us_ = 0;
   State state_ = State::reading_header;
-  uint8_t sends_to_server_ = 0;  // counted up to 2
-  bool settled_ = false;         // keepalive is set at the server's socket
+  bool settled_ = false;  // keepalive is set at the server's socket
   bool first_byte_seen_ = false;
   bool to_server_broken_ = false;
   bool to_client_broken_ = false;

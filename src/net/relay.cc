@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "net/socket.h"
+
 namespace lb {
 
 namespace {
@@ -31,10 +33,9 @@ Relay::Outcome Relay::read(Endpoint& from, Endpoint& to, RelayTools& tools) {
 
 Relay::Outcome Relay::flush(Endpoint& from, Endpoint& to, RelayTools& tools) {
   if (kept_size_ > 0) {
-    ssize_t sent = send(to.fd.get(), kept_.get() + kept_start_, kept_size_, MSG_NOSIGNAL);
+    ssize_t sent = write(to, kept_.get() + kept_start_, kept_size_);
     if (sent < 0 && !would_block(errno)) return fail_write();
     if (sent > 0) {
-      wrote_ = true;
       auto written = static_cast<uint32_t>(sent);
       uint32_t own = std::min(pushed_, written);
       pushed_ -= own;
@@ -66,9 +67,9 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
   char* scratch = tools.scratch.get();
   for (int i = 0; i < kReadsPerTurn; ++i) {
     ssize_t got = recv(from.fd.get(), scratch, RelayTools::kScratchSize, 0);
-    if (got <= 0) return end_of_read(got, from);
+    if (got <= 0) return end_of_read(got);
     auto size = static_cast<size_t>(got);
-    ssize_t sent = send(to.fd.get(), scratch, size, MSG_NOSIGNAL);
+    ssize_t sent = write(to, scratch, size);
     if (sent < 0 && !would_block(errno)) {
       int error = errno;
       keep(scratch, size);
@@ -76,7 +77,6 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
       return fail_write();
     }
     size_t written = sent > 0 ? static_cast<size_t>(sent) : 0;
-    wrote_ |= written > 0;
     bytes_ += written;
     if (written < size) {
       keep(scratch + written, size - written);
@@ -101,7 +101,7 @@ Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools) {
     ssize_t got = ::splice(from.fd.get(), nullptr, pipe_->write_end.get(), nullptr, pipe_->capacity,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (got <= 0) {
-      Outcome outcome = end_of_read(got, from);
+      Outcome outcome = end_of_read(got);
       if (outcome != Outcome::open) release(tools);
       return outcome;
     }
@@ -120,15 +120,24 @@ Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools) {
   return Outcome::open;
 }
 
-Relay::Outcome Relay::end_of_read(ssize_t result, Endpoint& from) {
+Relay::Outcome Relay::end_of_read(ssize_t result) {
   if (result == 0) {
     end_seen_ = true;
-    from.readable.disarm();
     return Outcome::finished;
   }
   if (would_block(errno)) return Outcome::open;
   error_ = errno;
   return Outcome::read_error;
+}
+
+ssize_t Relay::write(Endpoint& to, const char* bytes, size_t size) {
+  if (to.lacks_nodelay && wrote_) {
+    set_nodelay(to.fd.get());
+    to.lacks_nodelay = false;
+  }
+  ssize_t sent = send(to.fd.get(), bytes, size, MSG_NOSIGNAL);
+  wrote_ |= sent > 0;
+  return sent;
 }
 
 bool Relay::write_from_pipe(Endpoint& to) {

@@ -17,6 +17,9 @@ struct Endpoint {
   Fd fd;
   IoEvent readable;
   IoEvent writable;
+  // A TCP socket without TCP_NODELAY yet. Nagle's algorithm never holds back the first segment, so
+  // it is set before the second write, and short connections do without the call.
+  bool lacks_nodelay = false;
 
   // Closes first and disarms then: the kernel forgets a closed descriptor's registration by itself,
   // and epoll_ctl on a bad descriptor is far cheaper than taking a live one out.
@@ -47,7 +50,8 @@ class Relay {
  public:
   enum class Outcome {
     open,         // goes on when an event says so
-    finished,     // the sender is done and every byte of it is written
+    finished,     // the sender is done and every byte of it is written; `from.readable` is still
+                  // armed, for the caller to disarm or close
     read_error,   // error() tells; what was kept is lost
     write_error,  // error() tells; the bytes not written are kept
   };
@@ -81,7 +85,8 @@ class Relay {
 
   Outcome copy(Endpoint& from, Endpoint& to, RelayTools& tools);
   Outcome splice(Endpoint& from, Endpoint& to, RelayTools& tools);
-  Outcome end_of_read(ssize_t result, Endpoint& from);
+  Outcome end_of_read(ssize_t result);
+  ssize_t write(Endpoint& to, const char* bytes, size_t size);
   bool write_from_pipe(Endpoint& to);
   void keep(const char* bytes, size_t size);
   Outcome blocked(Endpoint& from, Endpoint& to);
