@@ -41,14 +41,7 @@ global
 defaults
   mode tcp
   {splice}
-  option clitcpka
-  clitcpka-idle 60s
-  clitcpka-intvl 10s
-  clitcpka-cnt 6
-  option srvtcpka
-  srvtcpka-idle 60s
-  srvtcpka-intvl 10s
-  srvtcpka-cnt 6
+  option tcpka
   timeout connect 2s
   timeout client 1h
   timeout server 1h
@@ -89,7 +82,7 @@ stream {{
 {lines}
   }}
   server {{
-    listen 127.0.0.1:{LISTEN_PORT} backlog={BACKLOG} reuseport so_keepalive=60s:10s:6;
+    listen 127.0.0.1:{LISTEN_PORT} backlog={BACKLOG} reuseport so_keepalive=on;
     proxy_pass servers;
     proxy_connect_timeout 2s;
     proxy_timeout 1h;
