@@ -94,7 +94,7 @@ std::vector<BrokenFile> broken_yaml() {
       {"log: &x [*x]\n", 1, 10, "", "inside the value of its own anchor"},
       {"log: &x {a: {b: *x}}\n", 1, 17, "", "inside the value of its own anchor"},
       // Limits.
-      {many_laughs(), 6, 39, "", "more than 200,000 values"},
+      {many_laughs(), 6, 10, "", "more than 200,000 values"},
       {"a: [" + repeated("x,", 200'000) + "]\n", 1, 399'999, "", "more than 200,000 values"},
       {repeated("[", 200) + repeated("]", 200), 1, 65, "", "nested more than 64 levels"},
       {repeated("[", 100'000), 1, 1, "", "a key must be a single word"},
