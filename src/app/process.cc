@@ -174,11 +174,11 @@ void Process::update_members() {
   auto changes = registry_.apply(*config_, names_, drain_until_ms);
   for (Server* server : changes.removed) {
     checker_.forget(*server);
-    log::info("pool {}: {} removed, drains", server->pool(), server->name());
+    log::info("server {}/{} removed, drains", server->pool(), server->name());
   }
   if (version_ > 0) {
     for (Server* server : changes.added) {
-      log::info("pool {}: {} added", server->pool(), server->name());
+      log::info("server {}/{} added", server->pool(), server->name());
     }
   }
   update_checks();
@@ -236,7 +236,7 @@ void Process::publish_soon() {
 
 void Process::health_changed(Server& server, const HealthChecker::Transition& transition) {
   registry_.set_health(server, transition.to);
-  log::info("pool {}: {} is {} (was {}): {}", server.pool(), server.name(),
+  log::info("server {}/{} is {} (was {}): {}", server.pool(), server.name(),
             to_string(transition.to), to_string(transition.from), transition.reason);
   bool went_down = transition.to == Health::unhealthy;
   if (!went_down) {

@@ -53,6 +53,7 @@ void TcpFrontend::resume_accepting() {
 void TcpFrontend::stop_accepting() {
   for (Listening& listening : listening_) listening.acceptor->finish();
   listening_.clear();
+  plan_.sockets.clear();  // the last reference closes a socket
 }
 
 void TcpFrontend::accepted(Fd client, const Address& peer) {

@@ -55,7 +55,7 @@ Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, Work
                                   uint64_t key_hash) {
   Server& server = *lease.server();
   last_error_ = error;
-  log::debug("pool {}: connecting to {} failed: {}", server.pool(), server.name(), strerror(error));
+  log::debug("server {}/{}: connect failed: {}", server.pool(), server.name(), strerror(error));
   if (error == EMFILE || error == ENFILE) return Step::no_socket;
   want_.tried.push_back(&server);
   if (!is_local(error)) blame(server, pool, worker);
