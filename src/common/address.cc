@@ -223,8 +223,14 @@ std::string Address::to_string() const {
 }
 
 bool operator==(const Address& a, const Address& b) {
-  if (a.family() != b.family() || a.port() != b.port() || a.bytes() != b.bytes()) return false;
-  return !a.is_ipv6() || a.storage_.v6.sin6_scope_id == b.storage_.v6.sin6_scope_id;
+  return (a <=> b) == 0;
+}
+
+std::strong_ordering operator<=>(const Address& a, const Address& b) {
+  if (auto order = a.family() <=> b.family(); order != 0) return order;
+  if (auto order = a.bytes() <=> b.bytes(); order != 0) return order;
+  if (auto order = a.port() <=> b.port(); order != 0) return order;
+  return a.zone() <=> b.zone();
 }
 
 }  // namespace lb
