@@ -35,9 +35,7 @@ void read_records(const ares_addrinfo& info, Answer& answer) {
     Address address = Address::from_sockaddr(node->ai_addr, node->ai_addrlen);
     address.set_port(0);
     // Filtering name servers answer 0.0.0.0 for "not for you"; to connect there would reach us.
-    if (!address.is_ip() || address.is_wildcard()) continue;
-    auto& known = answer.addresses;
-    if (std::find(known.begin(), known.end(), address) == known.end()) known.push_back(address);
+    if (address.is_ip() && !address.is_wildcard()) answer.addresses.push_back(address);
   }
   answer.ttl = std::max(answer.ttl, seconds(0));
 }
@@ -326,7 +324,10 @@ Result<ResolvedHost> Resolver::Lookup::result() const {
     if (answer.state == State::failed) failed = &answer;
   }
   resolved.partial = failed != nullptr;
-  if (!resolved.addresses.empty()) return resolved;
+  auto& addresses = resolved.addresses;
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  if (!addresses.empty()) return resolved;
   if (failed != nullptr) return failure(host_, failed->status);
   if (!exists_) return failure(host_, ARES_ENOTFOUND);
   resolved.ttl = seconds(0);
