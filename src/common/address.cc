@@ -223,13 +223,13 @@ std::string Address::to_string() const {
 }
 
 bool operator==(const Address& a, const Address& b) {
-  return (a <=> b) == 0;
+  return std::is_eq(a <=> b);
 }
 
 std::strong_ordering operator<=>(const Address& a, const Address& b) {
-  if (auto order = a.family() <=> b.family(); order != 0) return order;
-  if (auto order = a.bytes() <=> b.bytes(); order != 0) return order;
-  if (auto order = a.port() <=> b.port(); order != 0) return order;
+  if (auto order = a.family() <=> b.family(); std::is_neq(order)) return order;
+  if (auto order = a.bytes() <=> b.bytes(); std::is_neq(order)) return order;
+  if (auto order = a.port() <=> b.port(); std::is_neq(order)) return order;
   return a.zone() <=> b.zone();
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 namespace lb {
@@ -80,8 +81,9 @@ std::deque<std::string> names_to_ask(ares_channel channel, const std::string& ho
   if (ares_save_options(channel, &options, &mask) != ARES_SUCCESS) return {host};
   std::deque<std::string> names;
   for (int i = 0; i < options.ndomains; ++i) {
-    std::string domain = options.domains[i];
-    names.push_back(domain == "." ? host : host + "." + domain);
+    std::string_view domain = options.domains[i];
+    std::string& name = names.emplace_back(host);
+    if (domain != ".") name.append(".").append(domain);
   }
   auto at =
       std::count(host.begin(), host.end(), '.') >= options.ndots ? names.begin() : names.end();
