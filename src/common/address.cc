@@ -223,8 +223,14 @@ std::string Address::to_string() const {
 }
 
 bool operator==(const Address& a, const Address& b) {
-  if (a.family() != b.family() || a.port() != b.port() || a.bytes() != b.bytes()) return false;
-  return !a.is_ipv6() || a.storage_.v6.sin6_scope_id == b.storage_.v6.sin6_scope_id;
+  return std::is_eq(a <=> b);
+}
+
+std::strong_ordering operator<=>(const Address& a, const Address& b) {
+  if (auto order = a.family() <=> b.family(); std::is_neq(order)) return order;
+  if (auto order = a.bytes() <=> b.bytes(); std::is_neq(order)) return order;
+  if (auto order = a.port() <=> b.port(); std::is_neq(order)) return order;
+  return a.zone() <=> b.zone();
 }
 
 }  // namespace lb

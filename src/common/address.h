@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -58,11 +59,14 @@ class Address {
   std::string ip_string() const;
 
   friend bool operator==(const Address& a, const Address& b);
+  // By family, bytes, port and zone: for sorting, IPv4 before IPv6.
+  friend std::strong_ordering operator<=>(const Address& a, const Address& b);
 
  private:
   static Result<Address> parse_unix(std::string_view path);
   static Address from_v4(const sockaddr_in& v4);
   static Address from_v6(const sockaddr_in6& v6);
+  uint32_t zone() const { return is_ipv6() ? storage_.v6.sin6_scope_id : 0; }
   static Address from_unix(const sockaddr_un* local, socklen_t length);
 
   union Storage {

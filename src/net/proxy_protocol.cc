@@ -14,7 +14,7 @@ namespace lb {
 namespace {
 
 using State = ProxyParse::State;
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 constexpr std::string_view kV1Start = "PROXY ";
 constexpr size_t kV1MaxLine = 107;

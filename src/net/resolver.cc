@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 namespace lb {
@@ -35,9 +36,7 @@ void read_records(const ares_addrinfo& info, Answer& answer) {
     Address address = Address::from_sockaddr(node->ai_addr, node->ai_addrlen);
     address.set_port(0);
     // Filtering name servers answer 0.0.0.0 for "not for you"; to connect there would reach us.
-    if (!address.is_ip() || address.is_wildcard()) continue;
-    auto& known = answer.addresses;
-    if (std::find(known.begin(), known.end(), address) == known.end()) known.push_back(address);
+    if (address.is_ip() && !address.is_wildcard()) answer.addresses.push_back(address);
   }
   answer.ttl = std::max(answer.ttl, seconds(0));
 }
@@ -82,8 +81,9 @@ std::deque<std::string> names_to_ask(ares_channel channel, const std::string& ho
   if (ares_save_options(channel, &options, &mask) != ARES_SUCCESS) return {host};
   std::deque<std::string> names;
   for (int i = 0; i < options.ndomains; ++i) {
-    std::string domain = options.domains[i];
-    names.push_back(domain == "." ? host : host + "." + domain);
+    std::string_view domain = options.domains[i];
+    std::string& name = names.emplace_back(host);
+    if (domain != ".") name.append(".").append(domain);
   }
   auto at =
       std::count(host.begin(), host.end(), '.') >= options.ndots ? names.begin() : names.end();
@@ -326,7 +326,10 @@ Result<ResolvedHost> Resolver::Lookup::result() const {
     if (answer.state == State::failed) failed = &answer;
   }
   resolved.partial = failed != nullptr;
-  if (!resolved.addresses.empty()) return resolved;
+  auto& addresses = resolved.addresses;
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  if (!addresses.empty()) return resolved;
   if (failed != nullptr) return failure(host_, failed->status);
   if (!exists_) return failure(host_, ARES_ENOTFOUND);
   resolved.ttl = seconds(0);

@@ -17,7 +17,7 @@ namespace lb {
 
 // What a host name stands for at the moment.
 struct ResolvedHost {
-  // IPv4 and IPv6, port 0, each once. Empty: the name exists and has none.
+  // IPv4 and IPv6, port 0, sorted, each once. Empty: the name exists and has none.
   std::vector<Address> addresses = {};
   // Of the record that ends first, aliases included.
   std::chrono::seconds ttl{0};

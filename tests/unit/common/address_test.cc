@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <string>
 
 namespace lb {
@@ -188,6 +189,18 @@ TEST(Address, DiffersByFamilyIpPortPathOrZone) {
   for (const auto& a : texts) {
     for (const auto& b : texts) {
       EXPECT_EQ(*Address::parse(a) == *Address::parse(b), a == b) << a << " and " << b;
+    }
+  }
+}
+
+TEST(Address, SortsByFamilyThenBytesThenPort) {
+  const std::string sorted[] = {"unix:/a",       "unix:/b",      "9.0.0.1:80", "10.0.0.1:80",
+                                "10.0.0.1:443",  "200.0.0.1:1",  "[::1]:80",   "[2001:db8::1]:80",
+                                "[fe80::1%1]:1", "[fe80::1%2]:1"};
+  for (size_t i = 0; i < std::size(sorted); ++i) {
+    for (size_t j = 0; j < std::size(sorted); ++j) {
+      EXPECT_EQ(*Address::parse(sorted[i]) < *Address::parse(sorted[j]), i < j)
+          << sorted[i] << " and " << sorted[j];
     }
   }
 }
