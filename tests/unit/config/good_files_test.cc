@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
-#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "broken_files.h"
 #include "config/loader.h"
-#include "config/network_list.h"
 
 namespace lb::config {
 namespace {
