@@ -59,7 +59,13 @@ SocketGroup::~SocketGroup() {
 void SocketGroup::adjust(const ListenerConfig& config) {
   for (const auto& socket : sockets_) {
     listen(socket->get(), static_cast<int>(config.backlog));
-    if (address_.is_ip()) set_keepalive(socket->get(), keepalive_of(config.keepalive));
+    auto keepalive = keepalive_of(config.keepalive);
+    if (!address_.is_ip()) continue;
+    if (keepalive) {
+      set_keepalive(socket->get(), *keepalive);
+    } else {
+      clear_keepalive(socket->get());
+    }
   }
 }
 

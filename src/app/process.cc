@@ -18,6 +18,8 @@ namespace {
 
 constexpr milliseconds kPublishPause{50};
 constexpr milliseconds kHousekeeping{1000};
+// How long new host names may hold up a start or reload: longer than a healthy DNS takes.
+constexpr milliseconds kFirstAnswers{3000};
 
 // The CPUs that this process may use.
 size_t usable_cpus() {
@@ -29,6 +31,16 @@ size_t usable_cpus() {
 
 size_t worker_count(const Config& config) {
   return config.runtime.workers > 0 ? config.runtime.workers : usable_cpus();
+}
+
+std::set<std::string> host_names(const Config& config) {
+  std::set<std::string> hosts;
+  for (const auto& [name, pool] : config.pools) {
+    for (const ServerConfig& server : pool.servers) {
+      if (!server.host.empty()) hosts.insert(server.host);
+    }
+  }
+  return hosts;
 }
 
 }  // namespace
@@ -47,6 +59,8 @@ Process::Process(ConfigSource source, LoadedConfig loaded)
                [this](Server& server, const HealthChecker::Transition& transition) {
                  health_changed(server, transition);
                }),
+      names_(loop_, [this] { names_changed(); }),
+      lists_(loop_, [this] { lists_changed(); }),
       publish_timer_(loop_, [this] { publish(); }),
       housekeeping_(loop_, [this] { keep_house(); }),
       drain_timer_(loop_, [this] {
@@ -70,7 +84,7 @@ int Process::run() {
   for (auto& worker : team_.workers) worker->stop();
   sockets_.clear();
   log::info("stopped");
-  return 0;
+  return exit_code_;
 }
 
 Status<> Process::start() {
@@ -83,7 +97,7 @@ Status<> Process::start() {
   for (size_t i = 0; i < workers_; ++i) {
     team_.workers.push_back(std::make_unique<Worker>(i, team_, pipes));
   }
-  auto watch = [this](int number, auto action) {
+  auto watch = [this](int number, std::function<void()> action) {
     signals_.push_back(std::make_unique<SignalEvent>(loop_, number, action));
   };
   watch(SIGHUP, [this] { reload(); });
@@ -94,19 +108,18 @@ Status<> Process::start() {
       log::error("cannot reopen the log: {}", reopened.error().message);
     }
   });
-  if (auto applied = apply(*config_); !applied) return applied;
+  auto sockets = open_sockets(*config_, {}, workers_);
+  if (!sockets) return fail(sockets.error().message);
+  sockets_ = std::move(*sockets);
   for (auto& worker : team_.workers) worker->start();
   housekeeping_.start(kHousekeeping);
+  prepare(*config_, "");
   return Done{};
 }
 
 void Process::reload() {
   if (terminating_) return;
   notify_reloading();
-  auto refuse = [this](const std::string& message) {
-    log::error("{}; the running configuration stays", message);
-    notify_service("READY=1");
-  };
   auto loaded = source_.load();
   if (!loaded) {
     for (const ConfigProblem& problem : loaded.error()) {
@@ -118,10 +131,45 @@ void Process::reload() {
   if (auto possible = check_reload(loaded->config); !possible) {
     return refuse(source_.name + ": " + possible.error().message);
   }
-  if (auto applied = apply(std::move(loaded->config)); !applied) {
+  prepare(std::move(loaded->config), "reloaded");
+}
+
+void Process::prepare(Config config, std::string announce) {
+  std::set<std::string> hosts = host_names(config);
+  names_.add(hosts);
+  names_.when_answered(
+      hosts, kFirstAnswers,
+      [this, config = std::move(config), announce = std::move(announce)]() mutable {
+        if (terminating_) return;
+        if (auto applied = apply(std::move(config)); !applied) {
+          return refuse(source_.name + ": " + applied.error().message);
+        }
+        if (!announce.empty()) log::info("{}: {}", source_.name, announce);
+      });
+}
+
+void Process::refuse(const std::string& message) {
+  log::error("{}; the running configuration stays", message);
+  notify_service("READY=1");
+}
+
+void Process::names_changed() {
+  if (version_ == 0) return;
+  update_members();
+  publish_soon();
+}
+
+void Process::lists_changed() {
+  std::vector<std::string> problems;
+  Config config = with_lists_read_again(*config_, problems);
+  for (const std::string& problem : problems) {
+    log::error("{}: {}; the list stays as it was", source_.name, problem);
+  }
+  // No new names, so nothing to wait for.
+  if (auto applied = apply(std::move(config)); !applied) {
     return refuse(source_.name + ": " + applied.error().message);
   }
-  log::info("{}: reloaded", source_.name);
+  log::info("{}: lists read again", source_.name);
 }
 
 // What takes effect at start only.
@@ -144,6 +192,8 @@ Status<> Process::apply(Config config) {
   }
   sockets_ = std::move(*sockets);
   config_ = std::make_shared<const Config>(std::move(config));
+  names_.keep_only(host_names(*config_));
+  lists_.follow(*config_);
   plan_connections(*config_);
   update_members();
   publish();
@@ -171,7 +221,7 @@ void Process::plan_connections(const Config& config) {
 void Process::update_members() {
   registry_.set_next_version(version_ + 1);
   int64_t drain_until_ms = monotonic_ms() + config_->runtime.drain_timeout.count();
-  auto changes = registry_.apply(*config_, names_, drain_until_ms);
+  auto changes = registry_.apply(*config_, names_.names(), drain_until_ms);
   for (Server* server : changes.removed) {
     checker_.forget(*server);
     log::info("server {}/{} removed, drains", server->pool(), server->name());

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "app/list_follower.h"
 #include "app/listening_sockets.h"
+#include "app/name_follower.h"
 #include "app/snapshot.h"
 #include "app/worker.h"
 #include "common/result.h"
@@ -55,7 +57,11 @@ class Process final : public ControlReports {
 
  private:
   Status<> start();
+  // Resolves names that are new in `config`, then applies it. `announce` names it in the log.
+  void prepare(Config config, std::string announce);
   Status<> apply(Config config);
+  void names_changed();
+  void lists_changed();
   Status<> check_reload(const Config& config) const;
   void plan_connections(const Config& config);
   void update_members();
@@ -68,6 +74,7 @@ class Process final : public ControlReports {
   void drained(size_t worker);
   void keep_house();
   void warn(const std::vector<ConfigProblem>& warnings) const;
+  void refuse(const std::string& message);
   void quit();
 
   const ConfigSource source_;
@@ -79,8 +86,9 @@ class Process final : public ControlReports {
   ConnectionLimit connections_;
   WorkerTeam team_;
   PoolRegistry registry_;
-  PoolRegistry::Names names_;
   HealthChecker checker_;
+  NameFollower names_;
+  ListFollower lists_;
   SocketGroups sockets_;
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::vector<std::unique_ptr<SignalEvent>> signals_;
@@ -93,6 +101,7 @@ class Process final : public ControlReports {
   int64_t published_ms_ = 0;
   uint64_t log_lines_lost_ = 0;
   std::set<size_t> drained_;
+  int exit_code_ = 0;
   bool ready_ = false;
   bool terminating_ = false;
 };

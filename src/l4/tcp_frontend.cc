@@ -8,10 +8,11 @@
 
 namespace lb {
 
-Keepalive keepalive_of(const KeepaliveConfig& config) {
-  return {.idle_s = static_cast<uint32_t>(config.idle.count() / 1000),
-          .interval_s = static_cast<uint32_t>(config.interval.count() / 1000),
-          .count = config.count};
+std::optional<Keepalive> keepalive_of(const KeepaliveConfig& config) {
+  if (!config.enabled) return std::nullopt;
+  return Keepalive{.idle_s = static_cast<uint32_t>(config.idle.count() / 1000),
+                   .interval_s = static_cast<uint32_t>(config.interval.count() / 1000),
+                   .count = config.count};
 }
 
 TcpFrontend::TcpFrontend(WorkerContext& worker, TcpListenerPlan plan) : worker_(worker) {

@@ -56,7 +56,7 @@ class TcpFrontend {
   WorkerContext& worker() { return worker_; }
   const Pool& pool() const { return *plan_.pool; }
   const ListenerConfig& config() const { return *plan_.config; }
-  const Keepalive& keepalive() const { return keepalive_; }
+  const std::optional<Keepalive>& keepalive() const { return keepalive_; }
   bool admits(const Address& peer) const;
   void session_ended(TcpSession& session);
 
@@ -71,12 +71,12 @@ class TcpFrontend {
 
   WorkerContext& worker_;
   TcpListenerPlan plan_;
-  Keepalive keepalive_;
+  std::optional<Keepalive> keepalive_;
   std::vector<Listening> listening_;
   IntrusiveList<TcpSession> sessions_;
 };
 
-// What keepalive a configuration asks for.
-Keepalive keepalive_of(const KeepaliveConfig& config);
+// What keepalive a configuration asks for, if any.
+std::optional<Keepalive> keepalive_of(const KeepaliveConfig& config);
 
 }  // namespace lb

@@ -142,8 +142,10 @@ void TcpSession::connected() {
   }
   // The connect deadline stays and becomes the moment to settle in, so that a short connection
   // never touches its deadline again.
-  int64_t settle_ms = active_ms_ + 500 * int64_t{frontend_.keepalive().idle_s};
-  worker.timeouts.set_at_most(*this, std::min(next_deadline_ms(), settle_ms));
+  if (const auto& keepalive = frontend_.keepalive()) {
+    worker.timeouts.set_at_most(*this, active_ms_ + 500 * int64_t{keepalive->idle_s});
+  }
+  lower_deadline();
 }
 
 // Whether the outcome of the first use of the server's socket says that the connect failed.
@@ -236,7 +238,7 @@ void TcpSession::finish(Direction direction) {
   Endpoint& other = direction == Direction::to_server ? server_ : client_;
   done.readable.disarm();
   shutdown(other.fd.get(), SHUT_WR);
-  frontend_.worker().timeouts.set_at_most(*this, next_deadline_ms());
+  lower_deadline();
 }
 
 // One side takes nothing any more, but what it sent before is still to be delivered.
@@ -275,7 +277,7 @@ void TcpSession::note_client_progress() {
     client_stalled_ms_ = 0;
   } else if (client_stalled_ms_ == 0) {
     client_stalled_ms_ = active_ms_;
-    frontend_.worker().timeouts.set_at_most(*this, next_deadline_ms());
+    lower_deadline();
   }
 }
 
@@ -315,6 +317,11 @@ void TcpSession::check_deadlines() {
   if (deadline_ms != kNever) frontend_.worker().timeouts.set(*this, deadline_ms);
 }
 
+void TcpSession::lower_deadline() {
+  int64_t deadline_ms = next_deadline_ms();
+  if (deadline_ms != kNever) frontend_.worker().timeouts.set_at_most(*this, deadline_ms);
+}
+
 int64_t TcpSession::next_deadline_ms() const {
   const ListenerTimeouts& limits = frontend_.config().timeouts;
   int64_t deadline_ms = kNever;
@@ -330,7 +337,8 @@ int64_t TcpSession::next_deadline_ms() const {
 // What only long connections need is set once they have proved to be long.
 void TcpSession::settle() {
   settled_ = true;
-  if (lease_.server()->address().is_ip()) set_keepalive(server_.fd.get(), frontend_.keepalive());
+  const auto& keepalive = frontend_.keepalive();
+  if (keepalive && lease_.server()->address().is_ip()) set_keepalive(server_.fd.get(), *keepalive);
 }
 
 uint64_t TcpSession::key_hash() const {

@@ -65,6 +65,7 @@ class TcpSession final : public ListHook, private Timeout {
   void note_client_progress();
   void settle();
   void check_deadlines();
+  void lower_deadline();
   int64_t next_deadline_ms() const;
   CloseReason reset_reason() const;
 

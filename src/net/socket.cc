@@ -108,6 +108,11 @@ void set_keepalive(int fd, const Keepalive& keepalive) {
              static_cast<int>(std::min<uint64_t>(timeout_ms, INT32_MAX)));
 }
 
+void clear_keepalive(int fd) {
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+}
+
 void set_reset_on_close(int fd) {
   linger now{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));

@@ -43,6 +43,7 @@ Result<Fd, int> connect_stream(const Address& server, const Address* source);
 
 void set_nodelay(int fd);
 void set_keepalive(int fd, const Keepalive& keepalive);
+void clear_keepalive(int fd);
 // Makes close(2) send a reset instead of ending the stream in order.
 void set_reset_on_close(int fd);
 // SO_ERROR: the errno of a failed connect, EINPROGRESS while it is under way, 0 when connected.

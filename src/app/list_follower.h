@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "config/config.h"
+#include "net/event_loop.h"
+
+namespace lb {
+
+// Watches the files of the listeners' `allow` and `deny` lists by looking at them every two
+// seconds: that works on every file system and for every way of replacing a file. Control thread.
+class ListFollower {
+ public:
+  static constexpr std::chrono::milliseconds kPeriod{2000};
+
+  ListFollower(EventLoop& loop, std::function<void()> on_change);
+
+  // Watches the files of this configuration, as they are now.
+  void follow(const Config& config);
+
+ private:
+  struct Stamp {
+    ino_t inode;
+    off_t size;
+    int64_t modified_ns;
+    friend bool operator==(const Stamp&, const Stamp&) = default;
+  };
+  static std::optional<Stamp> stamp(const std::string& file);
+  void look();
+
+  std::function<void()> on_change_;
+  std::map<std::string, std::optional<Stamp>> files_;
+  Timer timer_;
+};
+
+// `config` with its lists read anew. A list that cannot be read stays as it was; `problems` tells
+// why.
+Config with_lists_read_again(const Config& config, std::vector<std::string>& problems);
+
+}  // namespace lb
