@@ -54,11 +54,13 @@ void NameFollower::ask(const std::string& host) {
 void NameFollower::take(const std::string& host, const Result<ResolvedHost>& answer) {
   Name& name = names_[host];
   bool first = !std::exchange(name.answered, true);
-  if (!answer) {
-    log::warning("host name {} does not resolve: {}; {}", host, answer.error().message,
+  std::string error = answer ? "" : answer.error().message;
+  if (!error.empty() && error != name.error) {
+    log::warning("host name {} does not resolve: {}; {}", host, error,
                  name.members.addresses().empty() ? "it has no servers yet"
                                                   : "its servers stay as they are");
   }
+  name.error = std::move(error);
   bool changed = name.members.take(answer);
   name.again->start(name.members.next_wait());
   if (first) call_if_answered(false);

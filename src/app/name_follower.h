@@ -37,6 +37,7 @@ class NameFollower {
   struct Name {
     NameMembers members;
     std::unique_ptr<Timer> again;
+    std::string error;  // of the last answer; logged when it changes
     bool answered = false;
   };
 

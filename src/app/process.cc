@@ -209,7 +209,7 @@ void Process::plan_connections(const Config& config) {
   uint32_t wanted = config.runtime.max_connections;
   DescriptorPlan plan =
       plan_descriptors(raise_descriptor_limit(), workers_, listening + servers, wanted);
-  if (plan.max_connections < wanted) {
+  if (plan.max_connections < wanted && plan.max_connections != connections_.limit()) {
     log::warning(
         "runtime.max_connections lowered from {} to {}: this process may open {} descriptors; "
         "raise its limit (ulimit -n, LimitNOFILE=)",

@@ -12,6 +12,7 @@
 #include "app/snapshot.h"
 #include "l4/tcp_frontend.h"
 #include "net/event_loop.h"
+#include "net/late_resets.h"
 #include "net/mailbox.h"
 #include "net/timeout_queue.h"
 #include "pool/worker_context.h"
@@ -89,6 +90,7 @@ class Worker final : public Peers {
   Mailbox mailbox_;
   TimeoutQueue timeouts_;
   RelayTools relay_;
+  LateResets resets_;
   WorkerContext context_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::map<std::string, std::unique_ptr<TcpFrontend>> frontends_;

@@ -357,12 +357,8 @@ void TcpSession::end(CloseReason reason) {
   state_ = State::ended;
   to_server_.release(worker.relay);
   to_client_.release(worker.relay);
-  if (reset) {
-    set_reset_on_close(client_.fd.get());
-    if (server_.fd) set_reset_on_close(server_.fd.get());
-  }
-  client_.close();
-  server_.close();
+  close(client_, reset, reason);
+  close(server_, reset, reason);
   worker.timeouts.clear(*this);
   if (Server* server = lease_.server()) {
     ServerCell& cell = server->cell(worker.index);
@@ -371,6 +367,19 @@ void TcpSession::end(CloseReason reason) {
   }
   lease_.reset();
   frontend_.session_ended(*this);
+}
+
+void TcpSession::close(Endpoint& end, bool reset, CloseReason reason) {
+  if (reset && end.fd) {
+    // Who takes nothing is not waited for.
+    if (reason != CloseReason::send_timeout && reason != CloseReason::shutting_down) {
+      end.readable.disarm();
+      end.writable.disarm();
+      return frontend_.worker().resets.close(std::move(end.fd));
+    }
+    set_reset_on_close(end.fd.get());
+  }
+  end.close();
 }
 
 std::string TcpSession::describe(CloseReason reason) const {

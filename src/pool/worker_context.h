@@ -8,6 +8,7 @@
 #include "common/hash.h"
 #include "net/connection_limit.h"
 #include "net/event_loop.h"
+#include "net/late_resets.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
 #include "pool/server.h"
@@ -42,6 +43,7 @@ struct WorkerContext {
   EventLoop& loop;
   TimeoutQueue& timeouts;
   RelayTools& relay;
+  LateResets& resets;
   ControlReports& control;
   Peers& peers;
   ConnectionLimit& connections;  // of the process
