@@ -95,7 +95,7 @@ def test_checks_find_a_dead_server_before_a_client_does(lb, server):
     proxy = lb(tcp_config({"name": "first", "address": a}, {"name": "second", "address": b},
                           pool={"health_check": CHECK}))
     a.go_down()
-    proxy.wait_log("pool back: first is unhealthy")
+    proxy.wait_log(r"back/first is unhealthy")
     assert {hears(proxy) for _ in range(4)} == {"b"}
 
 
@@ -112,7 +112,7 @@ def test_a_check_may_ask_and_expect_an_answer(lb, server):
     proxy = lb(tcp_config(
         {"name": "good", "address": good}, {"name": "bad", "address": bad},
         pool={"health_check": {**CHECK, "type": "tcp", "send": "PING\r\n", "expect": "+PONG"}}))
-    proxy.wait_log("pool back: bad is unhealthy")
+    proxy.wait_log(r"back/bad is unhealthy")
 
     def four_answers():
         return {proxy.connect().send(b"PING\r\n").receive(7) for _ in range(4)}
@@ -143,7 +143,7 @@ def test_open_connections_of_a_dead_server(lb, server, on_down):
     client = proxy.connect()
     assert client.asks(b"hello") == b"hello"
     one.go_down()
-    proxy.wait_log("pool back: one is unhealthy")
+    proxy.wait_log(r"back/one is unhealthy")
     if on_down == "keep":
         assert client.asks(b"still here") == b"still here"
     else:
