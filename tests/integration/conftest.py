@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The fixtures: each hands out as many as a test asks for and ends them after it, clients before
-lb, lb before the servers."""
+"""The fixtures: each hands out as many as a test asks for and ends them after it: first what is still
+said, so that lb has nothing to drain, then lb, then the servers."""
 
 import os
 import signal
@@ -87,14 +87,25 @@ def namespace():
 
 
 @pytest.fixture
-def server(namespace):
+def _servers():
+    """What server() made."""
+    return []
+
+
+@pytest.fixture
+def server(namespace, _servers):
     """server(behaviour): a FakeServer; without a behaviour the test plays it."""
+
+    def start(*arguments, **options):
+        _servers.append(FakeServer(*arguments, **options))
+        return _servers[-1]
 
     def end(fake):
         fake.stop()
         assert not fake.errors, fake.errors
 
-    yield from _hand_out(FakeServer, end)
+    yield start
+    _end_all(_servers, end)
 
 
 @pytest.fixture
@@ -104,7 +115,7 @@ def deaf_server():
 
 
 @pytest.fixture
-def lb(request, server, deaf_server):
+def lb(request, server, deaf_server, _servers):
     """lb(config): lb running with that configuration, ready. ready=False: not waited for."""
     processes = request.node.lb_processes = []
 
@@ -114,6 +125,10 @@ def lb(request, server, deaf_server):
         return process.wait_ready() if ready else process
 
     yield start
+    for process in processes:
+        process.hang_up()
+    for fake in _servers:
+        fake.hang_up()
     _end_all(processes, LbProcess.close)
 
 

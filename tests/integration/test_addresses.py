@@ -47,7 +47,8 @@ def test_a_stale_unix_socket_is_replaced_and_removed_at_the_end(lb, server, sock
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(socket_path))
     proxy = lb(tcp_config(server(echo), address=f"unix:{socket_path}"))
-    assert proxy.connect().asks(b"hello") == b"hello"
+    with proxy.connect() as client:
+        assert client.asks(b"hello") == b"hello"
     proxy.terminate()
     assert proxy.wait_end() == 0
     assert not os.path.exists(socket_path)
@@ -118,7 +119,7 @@ def test_the_pool_chooses_the_address_to_connect_from(lb, server):
     behind = server()
     proxy = lb(tcp_config(behind, pool={"source": ["127.0.0.7", "127.0.0.8"]}))
     hosts = set()
-    for _ in range(4):
+    for _ in range(40):
         proxy.connect()
         hosts.add(behind.accept().peer.rpartition(":")[0])
     assert hosts == {"127.0.0.7", "127.0.0.8"}

@@ -50,7 +50,7 @@ def test_a_missing_unix_socket_goes_to_the_next_server(lb, server, tmp_path):
 def test_without_any_server_the_client_is_reset(lb, closed):
     proxy = lb(tcp_config(closed))
     proxy.connect().expect_reset()
-    proxy.connect().send(b"hello").expect_reset()
+    proxy.connect().expect_reset(saying=b"hello")
 
 
 @pytest.mark.fast
@@ -95,7 +95,7 @@ def test_checks_find_a_dead_server_before_a_client_does(lb, server):
     proxy = lb(tcp_config({"name": "first", "address": a}, {"name": "second", "address": b},
                           pool={"health_check": CHECK}))
     a.go_down()
-    proxy.wait_log(r"back/first.*unhealthy|unhealthy.*back/first")
+    proxy.wait_log(r"back/first is unhealthy")
     assert {hears(proxy) for _ in range(4)} == {"b"}
 
 
@@ -103,7 +103,7 @@ def test_checks_find_a_dead_server_before_a_client_does(lb, server):
 def test_a_check_may_ask_and_expect_an_answer(lb, server):
     def redis_like(reply):
         def behaviour(connection):
-            while connection.receive_line() == b"PING\r\n":
+            while connection.socket.recv(100) == b"PING\r\n":
                 connection.send(reply)
 
         return behaviour
@@ -112,9 +112,12 @@ def test_a_check_may_ask_and_expect_an_answer(lb, server):
     proxy = lb(tcp_config(
         {"name": "good", "address": good}, {"name": "bad", "address": bad},
         pool={"health_check": {**CHECK, "type": "tcp", "send": "PING\r\n", "expect": "+PONG"}}))
-    proxy.wait_log(r"back/bad.*unhealthy|unhealthy.*back/bad")
-    for _ in range(4):
-        assert proxy.connect().send(b"PING\r\n").receive(7) == b"+PONG\r\n"
+    proxy.wait_log(r"back/bad is unhealthy")
+
+    def four_answers():
+        return {proxy.connect().send(b"PING\r\n").receive(7) for _ in range(4)}
+
+    wait_until(lambda: four_answers() == {b"+PONG\r\n"}, "only the good one answers")
 
 
 @pytest.mark.fast
@@ -140,7 +143,7 @@ def test_open_connections_of_a_dead_server(lb, server, on_down):
     client = proxy.connect()
     assert client.asks(b"hello") == b"hello"
     one.go_down()
-    proxy.wait_log(r"back/one.*unhealthy|unhealthy.*back/one")
+    proxy.wait_log(r"back/one is unhealthy")
     if on_down == "keep":
         assert client.asks(b"still here") == b"still here"
     else:

@@ -112,7 +112,7 @@ def test_a_header_without_addresses_leaves_those_of_the_connection(lb, server, h
 ])
 def test_a_trusted_peer_that_sends_no_header_is_reset(lb, server, bad):
     one = server()
-    lb(tcp_config(one, listener=LISTENS)).connect().send(bad).expect_reset()
+    lb(tcp_config(one, listener=LISTENS)).connect().expect_reset(saying=bad)
     assert one.connections == 0
 
 
@@ -121,7 +121,7 @@ def test_a_header_that_never_comes_is_not_waited_for_long(lb, server):
     listener = {**LISTENS, "timeouts": {"tls_handshake": "200ms"}}
     proxy = lb(tcp_config(server(echo), listener=listener))
     proxy.connect().expect_reset()
-    proxy.connect().send(HEADERS["v1"][:10]).expect_reset()
+    proxy.connect().expect_reset(saying=HEADERS["v1"][:10])
 
 
 @pytest.mark.fast
@@ -134,7 +134,7 @@ def test_a_peer_that_is_not_trusted_is_served_unread(lb, server):
 @pytest.mark.fast
 def test_allow_and_deny_judge_the_address_in_the_header(lb, server):
     proxy = lb(tcp_config(server(echo), listener={**LISTENS, "deny": ["192.0.2.0/24"]}))
-    proxy.connect().send(HEADERS["v1"]).expect_reset()
+    proxy.connect().expect_reset(saying=HEADERS["v1"])
     good = proxy.connect().send(HEADERS["v1"].replace(b"192.0.2.1", b"192.0.3.1"))
     assert good.asks(b"hello") == b"hello"
 

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from lbtest import connect, echo, tcp_config, wait_until
+from lbtest import echo, refuses, tcp_config, wait_until
 
 
 @pytest.mark.fast
@@ -26,8 +26,7 @@ def test_what_is_open_may_finish(lb, server):
     proxy.terminate()
     proxy.wait_notice("STOPPING=1")
     assert client.asks(b"still here") == b"still here"
-    with pytest.raises(ConnectionRefusedError):
-        connect(proxy.address)
+    wait_until(lambda: refuses(proxy.address), "new clients are refused")
     client.finish()
     client.expect_eof()
     assert proxy.wait_end() == 0
@@ -95,7 +94,8 @@ def test_a_reload_says_when_it_began_and_when_it_is_done(lb, server):
 def test_json_logs_are_json(lb, server):
     config = tcp_config(server(echo), log={"format": "json", "level": "debug"})
     proxy = lb(config)
-    assert proxy.connect().asks(b"hello") == b"hello"
+    with proxy.connect() as client:
+        assert client.asks(b"hello") == b"hello"
     proxy.terminate()
     assert proxy.wait_end() == 0
     assert proxy.log()

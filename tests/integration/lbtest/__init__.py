@@ -4,7 +4,7 @@
 from lbtest.background import in_background
 from lbtest.bulk import receive_bulk, send_bulk
 from lbtest.config import tcp_config
-from lbtest.connection import Connection, connect
+from lbtest.connection import Connection, connect, refuses
 from lbtest.fake import FakeServer, echo, names_itself, reset_after, resets, silent, sink, source
 from lbtest.namespace import Namespace
 from lbtest.ports import free_port, has_ipv6, wait_until
@@ -14,6 +14,6 @@ from lbtest.real import PostgresServer, RedisServer
 __all__ = [
     "BINARY", "Connection", "FakeServer", "LbProcess", "Namespace", "PostgresServer",
     "RedisServer", "connect", "echo", "free_port", "has_ipv6", "in_background", "names_itself",
-    "receive_bulk", "reset_after", "resets", "run_lb", "send_bulk", "silent", "sink", "source",
+    "receive_bulk", "refuses", "reset_after", "resets", "run_lb", "send_bulk", "silent", "sink", "source",
     "tcp_config", "wait_until",
 ]

@@ -31,15 +31,27 @@ def connect(address, source=None, timeout_s=TIMEOUT_S):
     """A client's connection to an address; source is an address to come from."""
     family, target = parse(address)
     raw = socket.socket(family, socket.SOCK_STREAM)
+    connection = Connection(raw, timeout_s)
     try:
-        raw.settimeout(timeout_s)
         if source:
             raw.bind(parse(source)[1])
         raw.connect(target)
+    except ConnectionResetError:
+        # It was accepted, and reset before this call could return.
+        connection.was_reset = True
     except OSError:
         raw.close()
         raise
-    return Connection(raw, timeout_s)
+    return connection
+
+
+def refuses(address):
+    """Whether nobody listens there."""
+    try:
+        connect(address).close()
+        return False
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
 
 
 class Connection:
@@ -47,6 +59,7 @@ class Connection:
 
     def __init__(self, raw, timeout_s=TIMEOUT_S):
         self.socket = raw
+        self.was_reset = False
         raw.settimeout(timeout_s)
         if raw.family != socket.AF_UNIX:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -109,11 +122,14 @@ class Connection:
         data = self.socket.recv(1)
         assert data == b"", f"expected the end, received {data!r}"
 
-    def expect_reset(self):
-        """The peer reset the connection."""
+    def expect_reset(self, saying=b""):
+        """The peer resets the connection, while or after it is told this."""
+        if self.was_reset:
+            return
         try:
+            self.socket.sendall(saying)
             data = self.socket.recv(1)
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):  # EPIPE: a reset after the peer's end
             return
         raise AssertionError(f"expected a reset, received {data!r}")
 
@@ -121,7 +137,7 @@ class Connection:
         """Waits until the peer ends the connection, in whatever way."""
         try:
             return self.socket.recv(1) == b""
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):
             return True
 
     def expect_nothing(self, for_s=0.2):

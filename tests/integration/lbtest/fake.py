@@ -153,9 +153,8 @@ class FakeServer:
         """Listens on the same address again."""
         self._listen(self.address)
 
-    def stop(self):
-        if self._thread.is_alive():
-            self.go_down()
+    def hang_up(self):
+        """Ends every open connection."""
         self._ended.set()
         with self._lock:
             remaining = list(self._open)
@@ -166,6 +165,11 @@ class FakeServer:
                 pass
             if self._behaviour is None:
                 connection.close()
+
+    def stop(self):
+        if self._thread.is_alive():
+            self.go_down()
+        self.hang_up()
 
 
 class DeafServer:

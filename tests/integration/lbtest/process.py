@@ -144,10 +144,14 @@ class LbProcess:
         self._clients.append(client)
         return client
 
-    def close(self):
-        """Ends what is left: clients first, then lb by SIGTERM, and checks how it ended."""
+    def hang_up(self):
+        """Ends the connections of all clients."""
         for client in self._clients:
             client.close()
+
+    def close(self):
+        """Ends lb by SIGTERM if it still runs, and checks how it ended."""
+        self.hang_up()
         try:
             if self.process.poll() is None:
                 self.terminate()
