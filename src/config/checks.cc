@@ -17,6 +17,7 @@ constexpr size_t kListedPools = 8;
 
 std::string no_such_pool(const std::string& name, const std::vector<Value>& pools) {
   std::vector<std::string_view> names;
+  names.reserve(pools.size());
   for (const Value& pool : pools) names.push_back(pool.key());
   std::string message = fmt::format("there is no pool {}", quote(name));
   std::string_view meant = closest(name, names);
