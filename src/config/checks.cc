@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config/checks.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <unordered_map>
@@ -14,10 +15,13 @@ namespace lb::config {
 namespace {
 
 constexpr size_t kListedPools = 8;
+constexpr size_t kComparedPools = 100;  // a suggestion is not worth comparing all with all
 
 std::string no_such_pool(const std::string& name, const std::vector<Value>& pools) {
   std::vector<std::string_view> names;
-  for (const Value& pool : pools) names.push_back(pool.key());
+  size_t compared = std::min(pools.size(), kComparedPools);
+  names.reserve(compared);
+  for (size_t i = 0; i < compared; ++i) names.push_back(pools[i].key());
   std::string message = fmt::format("there is no pool {}", quote(name));
   std::string_view meant = closest(name, names);
   if (!meant.empty()) return message + fmt::format("; did you mean {}?", quote(meant));

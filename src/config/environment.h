@@ -6,7 +6,7 @@
 
 namespace lb::config {
 
-inline constexpr size_t kMaxExpandedBytes = 1024 * 1024;
+inline constexpr size_t kMaxExpandedBytes = 1'048'576;
 
 // Puts environment variables into the values (not the keys) of a tree that is parsed already, so
 // that no variable can add keys: `${NAME}`, or `${NAME:-default}` where the default holds when the

@@ -25,7 +25,7 @@ Result<std::string> read_file(const std::filesystem::path& file, size_t limit) {
   Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail(reason(errno));
   std::string bytes;
-  std::array<char, 64 * 1024> block;
+  std::array<char, 65'536> block;
   while (bytes.size() <= limit) {
     ssize_t count =
         ::read(fd.get(), block.data(), std::min(block.size(), limit + 1 - bytes.size()));

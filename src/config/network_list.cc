@@ -73,7 +73,7 @@ Result<CidrSet> read_networks(const NetworkSource& source) {
     if (!more) return fail(more.error().front());
     networks.insert(networks.end(), more->begin(), more->end());
   }
-  return CidrSet(std::move(networks));
+  return CidrSet(networks);
 }
 
 }  // namespace lb::config

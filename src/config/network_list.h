@@ -11,7 +11,7 @@
 
 namespace lb::config {
 
-inline constexpr size_t kMaxNetworkFileBytes = 16 * 1024 * 1024;
+inline constexpr size_t kMaxNetworkFileBytes = 16'777'216;
 
 // The networks of a file: one a line, '#' begins a comment, blank lines are nothing. On failure the
 // first ten things that are wrong, each naming file and line. Control thread, blocking.

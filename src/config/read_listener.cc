@@ -100,7 +100,7 @@ CidrSet read_access_list(const Value& value, const std::filesystem::path& direct
     }
   }
   networks.insert(networks.end(), source.networks.begin(), source.networks.end());
-  return CidrSet(std::move(networks));
+  return CidrSet(networks);
 }
 
 void read_limits(const Value& value, ListenerConfig& listener, bool is_tcp) {

@@ -30,6 +30,7 @@ constexpr std::pair<std::string_view, std::string_view> kOtherWords[] = {
     {"leastconn", "least_connections"},
     {"listen", "address"},
     {"logging", "log"},
+    {"max_conns", "max_connections"},
     {"maxconn", "max_connections"},
     {"mode", "protocol"},
     {"send_proxy", "send_proxy_protocol"},

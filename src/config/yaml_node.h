@@ -55,7 +55,7 @@ struct YamlDocument {
   std::vector<ConfigProblem> problems;  // duplicate keys, wrong `<<`: what reading goes on after
 };
 
-inline constexpr size_t kMaxYamlBytes = 1024 * 1024;
+inline constexpr size_t kMaxYamlBytes = 1'048'576;
 inline constexpr size_t kMaxYamlNodes = 200'000;  // keys and expanded aliases included
 inline constexpr size_t kMaxYamlDepth = 64;
 
