@@ -62,11 +62,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded)
       names_(loop_, [this] { names_changed(); }),
       lists_(loop_, [this] { lists_changed(); }),
       publish_timer_(loop_, [this] { publish(); }),
-      housekeeping_(loop_, [this] { keep_house(); }),
-      drain_timer_(loop_, [this] {
-        log::warning("drain_timeout is over: ending what is still open");
-        for (auto& worker : team_.workers) worker->post_end_all(CloseReason::shutting_down);
-      }) {
+      housekeeping_(loop_, [this] { keep_house(); }) {
   team_.on_adopted = [this](size_t worker, uint64_t version) { adopted(worker, version); };
   team_.on_drained = [this](size_t worker) { drained(worker); };
 }
@@ -84,7 +80,7 @@ int Process::run() {
   for (auto& worker : team_.workers) worker->stop();
   sockets_.clear();
   log::info("stopped");
-  return exit_code_;
+  return 0;
 }
 
 Status<> Process::start() {
@@ -368,8 +364,12 @@ void Process::terminate() {
   notify_service("STOPPING=1");
   log::info("draining: open connections may finish within {} ms",
             config_->runtime.drain_timeout.count());
+  // As if every listener had been removed: the workers know how to let them go.
+  Config nothing = *config_;
+  nothing.listeners.clear();
+  config_ = std::make_shared<const Config>(std::move(nothing));
   sockets_.clear();
-  drain_timer_.start(config_->runtime.drain_timeout);
+  publish();
   for (auto& worker : team_.workers) worker->post_drain();
 }
 

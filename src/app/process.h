@@ -94,14 +94,12 @@ class Process final : public ControlReports {
   std::vector<std::unique_ptr<SignalEvent>> signals_;
   Timer publish_timer_;
   Timer housekeeping_;
-  Timer drain_timer_;
   std::function<void()> on_ready_;
   uint64_t version_ = 0;
   uint64_t announced_version_ = 0;  // told to the service manager when all workers have it
   int64_t published_ms_ = 0;
   uint64_t log_lines_lost_ = 0;
   std::set<size_t> drained_;
-  int exit_code_ = 0;
   bool ready_ = false;
   bool terminating_ = false;
 };

@@ -70,16 +70,7 @@ void Worker::post_end_sessions(const Server* server, CloseReason reason) {
 void Worker::post_drain() {
   mailbox_.post([this] {
     draining_ = true;
-    for (auto& [name, frontend] : frontends_) frontend->stop_accepting();
     report_if_drained();
-  });
-}
-
-void Worker::post_end_all(CloseReason reason) {
-  mailbox_.post([this, reason] {
-    for_each_frontend([&](TcpFrontend& frontend) {
-      frontend.end_sessions(reason, [](const TcpSession&) { return true; });
-    });
   });
 }
 
@@ -101,9 +92,6 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
       remove(it->first, std::move(it->second));
       it = frontends_.erase(it);
     }
-  }
-  if (draining_) {
-    for (auto& [name, frontend] : frontends_) frontend->stop_accepting();
   }
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
   team_.control.post([team = &team_, worker = index_, version = snapshot_->version,

@@ -60,9 +60,8 @@ class Worker final : public Peers {
   void post_resume_accepting();
   // Ends the sessions of a server that went down or was removed. The pointer is only compared.
   void post_end_sessions(const Server* server, CloseReason reason);
-  // Stops accepting; tells on_drained when no session is left.
+  // Tells on_drained when no session is left. The listeners are to be removed before.
   void post_drain();
-  void post_end_all(CloseReason reason);
 
   // Peers
   bool pass_on(const std::string& listener, Fd& client, const Address& peer) override;
