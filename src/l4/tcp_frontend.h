@@ -24,6 +24,20 @@ struct TcpListenerPlan {
   std::vector<std::shared_ptr<const Fd>> sockets;  // this worker's listening ones
 };
 
+// Learns whether a listener's clients speak first and fast: then their first bytes are there when
+// they are accepted, and reading at once saves waiting for an event. Where it mostly fails, one
+// connection in sixteen still tries. One worker.
+class ClientFirst {
+ public:
+  bool try_now() { return share_ >= kOften || ++skipped_ % 16 == 0; }
+  void note(bool there) { share_ += there ? (256 - share_) / 8 : -share_ / 8; }
+
+ private:
+  static constexpr int kOften = 128;  // of 256
+  int share_ = 128;
+  unsigned skipped_ = 0;
+};
+
 // A TCP listener on one worker: accepts, checks lists, and owns the sessions. Worker thread.
 class TcpFrontend {
  public:
@@ -57,6 +71,7 @@ class TcpFrontend {
   const Pool& pool() const { return *plan_.pool; }
   const ListenerConfig& config() const { return *plan_.config; }
   const std::optional<Keepalive>& keepalive() const { return keepalive_; }
+  ClientFirst& client_first() { return client_first_; }
   bool admits(const Address& peer) const;
   void session_ended(TcpSession& session);
 
@@ -72,6 +87,7 @@ class TcpFrontend {
   WorkerContext& worker_;
   TcpListenerPlan plan_;
   std::optional<Keepalive> keepalive_;
+  ClientFirst client_first_;
   std::vector<Listening> listening_;
   IntrusiveList<TcpSession> sessions_;
 };

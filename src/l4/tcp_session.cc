@@ -47,7 +47,17 @@ void TcpSession::start() {
     if (limit_ms > 0) frontend_.worker().timeouts.set(*this, started_ms_ + limit_ms);
     return;
   }
-  begin({}, {});
+  begin({}, read_ahead());
+}
+
+// What the client has sent already, where clients of this listener usually speak first.
+std::string_view TcpSession::read_ahead() {
+  if (!frontend_.client_first().try_now()) return {};
+  char* scratch = frontend_.worker().relay.scratch.get();
+  ssize_t got = recv(client_.fd.get(), scratch, RelayTools::kScratchSize, 0);
+  frontend_.client_first().note(got > 0);
+  if (got <= 0) return {};  // an end or an error comes again when the client's turn is
+  return {scratch, static_cast<size_t>(got)};
 }
 
 void TcpSession::read_proxy_header() {
@@ -78,6 +88,7 @@ void TcpSession::begin(const ProxyHeader& header, std::string_view rest) {
                     false);
   }
   to_server_.push(rest, true);
+  if (!rest.empty()) connector_.set_data_follows();
   follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
 }
 

@@ -47,6 +47,7 @@ class TcpSession final : public ListHook, private Timeout {
   void on_server_readable();
   void on_server_writable();
 
+  std::string_view read_ahead();
   void read_proxy_header();
   void begin(const ProxyHeader& header, std::string_view rest);
 

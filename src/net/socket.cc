@@ -80,13 +80,14 @@ Status<> probe_free(const Address& address, bool dual_stack) {
   return Done{};
 }
 
-Result<Fd, int> connect_stream(const Address& server, const Address* source) {
+Result<Fd, int> connect_stream(const Address& server, const Address* source, bool data_follows) {
   Fd fd = stream_socket(server.family());
   if (!fd) return Unexpected{errno};
   if (source && source->family() == server.family()) {
     set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     if (bind(fd.get(), source->data(), source->length()) != 0) return Unexpected{errno};
   }
+  if (data_follows && server.is_ip()) set_option(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 0);
   if (connect(fd.get(), server.data(), server.length()) != 0 && errno != EINPROGRESS) {
     return Unexpected{errno};
   }

@@ -38,8 +38,11 @@ Status<> probe_free(const Address& address, bool dual_stack);
 
 // A stream socket whose connect(2) has begun (or, for unix sockets, succeeded). `source` is the
 // local address to come from, port 0; its port is chosen late, so that 4-tuples are what is limited
-// (IP_BIND_ADDRESS_NO_PORT). The error is an errno.
-Result<Fd, int> connect_stream(const Address& server, const Address* source);
+// (IP_BIND_ADDRESS_NO_PORT). With `data_follows` the caller has bytes to send at once, and the
+// handshake's last acknowledgement travels with them instead of in a packet of its own. The error
+// is an errno.
+Result<Fd, int> connect_stream(const Address& server, const Address* source,
+                               bool data_follows = false);
 
 void set_nodelay(int fd);
 void set_keepalive(int fd, const Keepalive& keepalive);

@@ -44,7 +44,8 @@ Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_
   ++tries_;
   const Address& address = lease->server()->address();
   auto fd = connect_stream(
-      address, choose_source(pool.config().source, address.family(), worker.next_random()));
+      address, choose_source(pool.config().source, address.family(), worker.next_random()),
+      data_follows_);
   if (!fd) return failed(fd.error(), std::move(*lease), pool, worker, key_hash);
   fd_ = std::move(*fd);
   lease_ = std::move(*lease);

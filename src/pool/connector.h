@@ -26,6 +26,9 @@ class Connector {
     no_socket,   // this machine is out of descriptors or ports
   };
 
+  // The owner has bytes to send as soon as a connect is through.
+  void set_data_follows() { data_follows_ = true; }
+
   // The first try, or the next one after a pause. `pool` may be another snapshot's each time.
   Step next(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
   // The try whose lease was taken ended in this errno (ETIMEDOUT when it was late); goes on as
@@ -49,6 +52,7 @@ class Connector {
   uint32_t pauses_ = 0;  // taken
   int64_t pause_ms_ = 0;
   int last_error_ = 0;
+  bool data_follows_ = false;
 };
 
 }  // namespace lb
