@@ -22,7 +22,7 @@ int check(const std::string& file) {
   auto loaded = lb::load_config(file);
   if (!loaded) return report(loaded.error(), file);
   for (const lb::ConfigProblem& warning : loaded->warnings) {
-    fmt::print(stderr, "{}: warning: {}\n", file, warning.to_string(file));
+    fmt::print(stderr, "warning: {}\n", warning.to_string(file));
   }
   fmt::print("{}: ok\n", file);
   return 0;

@@ -88,7 +88,7 @@ void TcpSession::begin(const ProxyHeader& header, std::string_view rest) {
                     false);
   }
   to_server_.push(rest, true);
-  if (!rest.empty()) connector_.set_data_follows();
+  if (to_server_.has_kept()) connector_.set_data_follows();
   follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
 }
 
