@@ -63,7 +63,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded)
       lists_(loop_, [this] { lists_changed(); }),
       publish_timer_(loop_, [this] { publish(); }),
       housekeeping_(loop_, [this] { keep_house(); }) {
-  team_.on_adopted = [this](size_t worker, uint64_t version) { adopted(worker, version); };
+  team_.on_adopted = [this] { adopted(); };
   team_.on_drained = [this](size_t worker) { drained(worker); };
 }
 
@@ -320,12 +320,17 @@ void Process::connect_failed(Server& server) {
   mailbox_.post([this, suspect = &server] { checker_.check_now(*suspect); });
 }
 
-void Process::adopted(size_t worker, uint64_t version) {
-  (void)worker;
-  uint64_t everywhere = version;
+// The newest snapshot that every worker has taken up.
+uint64_t Process::version_everywhere() const {
+  uint64_t version = version_;
   for (const WorkerTeam::Load& load : team_.loads) {
-    everywhere = std::min(everywhere, load.version.load(std::memory_order_acquire));
+    version = std::min(version, load.version.load(std::memory_order_acquire));
   }
+  return version;
+}
+
+void Process::adopted() {
+  uint64_t everywhere = version_everywhere();
   registry_.collect(everywhere);
   if (announced_version_ == 0 || everywhere < announced_version_) return;
   announced_version_ = 0;
@@ -338,11 +343,7 @@ void Process::adopted(size_t worker, uint64_t version) {
 }
 
 void Process::keep_house() {
-  uint64_t everywhere = version_;
-  for (const WorkerTeam::Load& load : team_.loads) {
-    everywhere = std::min(everywhere, load.version.load(std::memory_order_acquire));
-  }
-  registry_.collect(everywhere);
+  registry_.collect(version_everywhere());
   for (Server* server : registry_.overdue(monotonic_ms())) {
     for (auto& worker : team_.workers) {
       worker->post_end_sessions(server, CloseReason::server_removed);

@@ -70,7 +70,8 @@ class Process final : public ControlReports {
   void publish_soon();
   void health_changed(Server& server, const HealthChecker::Transition& transition);
   void warn_if_mostly_down(const std::string& pool);
-  void adopted(size_t worker, uint64_t version);
+  uint64_t version_everywhere() const;
+  void adopted();
   void drained(size_t worker);
   void keep_house();
   void warn(const std::vector<ConfigProblem>& warnings) const;

@@ -94,8 +94,8 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
     }
   }
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
-  team_.control.post([team = &team_, worker = index_, version = snapshot_->version,
-                      old = std::move(snapshot)] { team->on_adopted(worker, version); });
+  // The old one goes along, to be freed there.
+  team_.control.post([team = &team_, old = std::move(snapshot)] { team->on_adopted(); });
 }
 
 void Worker::remove(const std::string& listener, std::unique_ptr<TcpFrontend> frontend) {

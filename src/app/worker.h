@@ -41,7 +41,7 @@ struct WorkerTeam {
   ControlReports& reports;
   ConnectionLimit& connections;
   // Told on the control thread.
-  std::function<void(size_t worker, uint64_t version)> on_adopted;
+  std::function<void()> on_adopted;  // a worker has taken up a snapshot
   std::function<void(size_t worker)> on_drained;
 };
 
