@@ -52,7 +52,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded)
       workers_(worker_count(*config_)),
       mailbox_(loop_),
       connections_(config_->runtime.max_connections, workers_,
-                   [this](size_t worker) { team_.workers[worker]->post_resume_accepting(); }),
+                   [this](size_t worker) { wake(worker); }),
       team_(workers_, mailbox_, *this, connections_),
       registry_(workers_),
       checker_(loop_,
@@ -68,7 +68,18 @@ Process::Process(ConfigSource source, LoadedConfig loaded)
 }
 
 Process::~Process() {
+  stop_workers();
+}
+
+// Their sessions hold leases and counts, so they go before everything that counts.
+void Process::stop_workers() {
   for (auto& worker : team_.workers) worker->stop();
+  workers_stopped_ = true;
+  team_.workers.clear();
+}
+
+void Process::wake(size_t worker) {
+  if (!workers_stopped_) team_.workers[worker]->post_resume_accepting();
 }
 
 int Process::run() {
@@ -77,7 +88,7 @@ int Process::run() {
     return 1;
   }
   loop_.run();
-  for (auto& worker : team_.workers) worker->stop();
+  stop_workers();
   sockets_.clear();
   log::info("stopped");
   return 0;
@@ -256,9 +267,8 @@ void Process::publish() {
     auto& limit = limits[name] = listener_limits_[name];
     uint32_t most = listener.max_connections.value_or(ConnectionLimit::kUnlimited);
     if (!limit) {
-      limit = std::make_shared<ConnectionLimit>(most, workers_, [this](size_t worker) {
-        team_.workers[worker]->post_resume_accepting();
-      });
+      limit = std::make_shared<ConnectionLimit>(most, workers_,
+                                                [this](size_t worker) { wake(worker); });
     } else if (limit->limit() != most) {
       limit->set_limit(most);
     }

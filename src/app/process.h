@@ -70,6 +70,9 @@ class Process final : public ControlReports {
   void publish_soon();
   void health_changed(Server& server, const HealthChecker::Transition& transition);
   void warn_if_mostly_down(const std::string& pool);
+  void stop_workers();
+  // Any thread.
+  void wake(size_t worker);
   uint64_t version_everywhere() const;
   void adopted();
   void drained(size_t worker);
@@ -103,6 +106,7 @@ class Process final : public ControlReports {
   std::set<size_t> drained_;
   bool ready_ = false;
   bool terminating_ = false;
+  bool workers_stopped_ = false;  // written once no other thread runs
 };
 
 }  // namespace lb
