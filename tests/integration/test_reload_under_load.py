@@ -8,21 +8,7 @@ import time
 
 import pytest
 from lbtest import connect, echo, free_port, in_background, tcp_config, wait_until
-from lbtest.swarm import STALLED_S, EchoSwarm, ShortConnections
-
-
-@pytest.fixture
-def swarm():
-    """swarm(): a server for any number of connections."""
-    made = []
-
-    def one_more(*arguments):
-        made.append(EchoSwarm(*arguments))
-        return made[-1]
-
-    yield one_more
-    for one in made:
-        one.end()
+from lbtest.swarm import STALLED_S, ShortConnections
 
 
 def numbered():
