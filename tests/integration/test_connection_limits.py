@@ -95,8 +95,8 @@ def test_a_reload_moves_a_limit(lb, swarm, scope):
     reload_with(2)
     for client in [client for client in clients if is_readable(client)][:7]:
         client.close()
-    wait_until(lambda: one.open() == 2, "one stays and one is new")
-    assert one.connections() == 9 and one.peak() == 8
+    wait_until(lambda: one.connections() == 9, "one stays and one is new")
+    assert one.open() == 2 and one.peak() == 8
 
 
 @pytest.mark.fast
