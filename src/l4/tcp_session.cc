@@ -121,8 +121,9 @@ void TcpSession::begin_connect() {
   server_.readable.bind<&TcpSession::on_server_readable>(worker.loop, fd, IoEvent::kRead, this);
   server_.writable.bind<&TcpSession::on_server_writable>(worker.loop, fd, IoEvent::kWrite, this);
   server_.readable.arm();
-  worker.timeouts.set(*this,
-                      worker.loop.now_ms() + frontend_.pool().config().connect_timeout.count());
+  connect_until_ms_ = worker.loop.now_ms() + frontend_.pool().config().connect_timeout.count();
+  // Nothing may tell that the connect is through before the connection has been idle for too long.
+  worker.timeouts.set(*this, std::min(connect_until_ms_, next_deadline_ms()));
   if (frontend_.pool().config().balance == Balance::least_response_time) {
     timing_us_ = worker.loop.now_us();
     server_.writable.arm();  // tells when exactly the connect came through
@@ -171,6 +172,14 @@ void TcpSession::check_connect() {
   int error = connect_state(server_.fd.get());
   if (error == 0) return connected();
   if (error != EINPROGRESS) connect_failed(error);
+}
+
+void TcpSession::check_late_connect() {
+  check_connect();
+  if (state_ != State::connecting || deadline_ms() != 0) return;  // through, or at another server
+  WorkerContext& worker = frontend_.worker();
+  if (worker.loop.now_ms() >= connect_until_ms_) return connect_failed(ETIMEDOUT);
+  worker.timeouts.set(*this, connect_until_ms_);
 }
 
 void TcpSession::on_client_readable() {
@@ -299,9 +308,7 @@ void TcpSession::on_timeout() {
     case State::pausing:
       return follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
     case State::connecting:
-      check_connect();
-      if (state_ == State::connecting && deadline_ms() == 0) connect_failed(ETIMEDOUT);
-      return;
+      return check_late_connect();
     case State::relaying:
       return check_deadlines();
     case State::ended:

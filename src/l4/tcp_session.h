@@ -56,6 +56,7 @@ class TcpSession final : public ListHook, private Timeout {
   void connect_failed(int error);
   void connected();
   void check_connect();
+  void check_late_connect();
   bool connect_shown_failed(Relay::Outcome outcome, const Relay& relay) const;
 
   void handle(Relay::Outcome outcome, Direction direction);
@@ -86,6 +87,7 @@ class TcpSession final : public ListHook, private Timeout {
   int64_t started_ms_;
   int64_t active_ms_;              // the last byte either way
   int64_t client_stalled_ms_ = 0;  // since when the client takes nothing; 0 = it does
+  int64_t connect_until_ms_ = 0;   // when the connect under way is late
   int64_t timing_us_ = 0;          // when the connect, then the request, began
   uint32_t connect_took_us_ = 0;
   State state_ = State::reading_header;

@@ -8,6 +8,7 @@ import signal
 import pytest
 from lbtest import BINARY, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
 from lbtest.fake import DeafServer
+from lbtest.swarm import EchoSwarm
 
 LONGEST_S = 60
 
@@ -130,6 +131,12 @@ def lb(request, server, deaf_server, _servers):
     for fake in _servers:
         fake.hang_up()
     _end_all(processes, LbProcess.close)
+
+
+@pytest.fixture
+def swarm():
+    """swarm(): a server in a process of its own, for any number of connections."""
+    yield from _hand_out(EchoSwarm, EchoSwarm.end)
 
 
 @pytest.fixture(scope="session")

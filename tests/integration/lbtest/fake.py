@@ -110,7 +110,9 @@ class FakeServer:
             with self._lock:
                 self.connections += 1
                 self._open.append(connection)
-            if self._behaviour is None:
+            if self._ended.is_set():
+                connection.close()
+            elif self._behaviour is None:
                 self._waiting.put(connection)
             else:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
@@ -154,7 +156,7 @@ class FakeServer:
         self._listen(self.address)
 
     def hang_up(self):
-        """Ends every open connection."""
+        """Ends every connection, those that are still to come included."""
         self._ended.set()
         with self._lock:
             remaining = list(self._open)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""What lb does when descriptors run out, and what it keeps once thousands of clients have left."""
+
+import resource
+import socket
+import time
+
+import pytest
+from lbtest import tcp_config, wait_until
+
+RUNTIME = {"workers": 2, "drain_timeout": "1s"}
+
+
+def limit_descriptors(proxy, count):
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (count, 20_000))
+
+
+def expect_rest(proxy, for_s=1.0, cpu_s=0.1):
+    """It does next to nothing, though clients wait."""
+    before_s = proxy.cpu_s()
+    time.sleep(for_s)
+    assert proxy.cpu_s() - before_s < cpu_s, "it spins"
+
+
+def answered(clients):
+    """Which of the clients have got their greeting, and which were reset."""
+    heard, were_reset = set(), set()
+    for client in clients:
+        client.socket.setblocking(False)
+        try:
+            assert client.socket.recv(1) == b"!"
+            heard.add(client)
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            were_reset.add(client)
+        client.socket.settimeout(10)
+    return heard, were_reset
+
+
+@pytest.mark.fast
+def test_more_clients_than_descriptors_wait_for_their_turn(lb, swarm):
+    one = swarm("!")
+    proxy = lb(tcp_config(one, runtime=RUNTIME), inside=("prlimit", "--nofile=200:200"))
+    proxy.wait_log(r"max_connections lowered from 100000 to \d+")
+    first = proxy.connect()
+    assert first.receive(1) == b"!"
+    flood = [proxy.connect() for _ in range(200)]
+    wait_until(lambda: one.open() > 20, "many are served")
+    expect_rest(proxy)
+    served = one.open()
+    assert 20 < served < 100
+    assert first.asks(b"still here") == b"still here"
+    waiting = set(flood)
+    while waiting:
+        heard, were_reset = answered(waiting)
+        assert not were_reset
+        for client in heard:
+            assert client.asks(b"hello") == b"hello"
+            client.close()
+        waiting -= heard
+    assert first.asks(b"still here") == b"still here"
+    assert one.peak() == served, "never more than at first"
+    assert "cannot accept" not in proxy.log(), "the limit was planned well"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("spare", [-10, 0, 1, 2, 3, 10])
+def test_descriptors_that_run_out_harm_nobody_who_is_served(lb, swarm, spare):
+    one = swarm("!")
+    proxy = lb(tcp_config(one, runtime=RUNTIME))
+    served = [proxy.connect() for _ in range(20)]
+    for client in served:
+        assert client.receive(1) == b"!"
+    limit_descriptors(proxy, proxy.fd_count() + spare)
+    late = {client for client in (connect_or_none(proxy) for _ in range(50)) if client}
+    expect_rest(proxy)
+    assert one.open() <= 20 + max(spare, 0) // 2
+    for client in served:
+        assert client.asks(b"still here") == b"still here"
+        client.close()
+    late -= answered(late)[1]
+    if spare >= 0 and late:
+        wait_until(lambda: answered(late)[0], "one has the room that others left")
+    limit_descriptors(proxy, 20_000)
+    assert proxy.connect().receive(1) == b"!"
+
+
+def connect_or_none(proxy):
+    try:
+        return proxy.connect()
+    except ConnectionResetError:
+        return None
+
+
+THOUSANDS = 5000
+
+
+def come_and_go(proxy, one):
+    """Thousands of clients at once, each with a byte to exchange; all leave again."""
+    clients = []
+    try:
+        for _ in range(THOUSANDS):
+            clients.append(socket.create_connection(proxy.target, 10))
+        for client in clients:
+            client.send(b"x")
+        for client in clients:
+            assert client.recv(10) == b"x"
+        assert one.open() == THOUSANDS
+        assert proxy.fd_count() > 2 * THOUSANDS
+    finally:
+        for client in clients:
+            client.close()
+    wait_until(lambda: one.open() == 0, "all have left")
+
+
+def test_thousands_of_clients_leave_nothing_behind(lb, swarm):
+    one = swarm()
+    proxy = lb(tcp_config(one, runtime=RUNTIME))
+    host, _, port = proxy.address.rpartition(":")
+    proxy.target = host, int(port)
+    descriptors, at_start_kib = proxy.fd_count(), proxy.rss_kib()
+    after_kib = []
+    for _ in range(4):
+        come_and_go(proxy, one)
+        wait_until(lambda: proxy.fd_count() <= descriptors, f"back to {descriptors} descriptors")
+        after_kib.append(proxy.rss_kib())
+    # The heap keeps some of what it once had; what it keeps does not grow.
+    assert after_kib[0] < at_start_kib + 2 * THOUSANDS, (at_start_kib, after_kib)
+    assert after_kib[3] < after_kib[1] + 512, (at_start_kib, after_kib)
