@@ -104,7 +104,7 @@ Status<> Process::start() {
   for (size_t i = 0; i < workers_; ++i) {
     team_.workers.push_back(std::make_unique<Worker>(i, team_, pipes));
   }
-  auto watch = [this](int number, std::function<void()> action) {
+  auto watch = [this](int number, const std::function<void()>& action) {
     signals_.push_back(std::make_unique<SignalEvent>(loop_, number, action));
   };
   watch(SIGHUP, [this] { reload(); });

@@ -43,11 +43,11 @@ class HealthChecker::Check {
     if (config_.port) address.set_port(*config_.port);
     probe_ = make_tcp_probe(owner_.loop_, address, config_);
     late_.start(config_.timeout);
-    probe_->start([this](ProbeResult result) { finish(std::move(result)); });
+    probe_->start([this](ProbeResult result) { finish(result); });
   }
 
  private:
-  void finish(ProbeResult result) {
+  void finish(const ProbeResult& result) {
     late_.stop();
     if (probe_) owner_.loop_.retire(std::move(probe_));  // it is the one that calls
     Health before = state_.health();
