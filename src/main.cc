@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "app/demo.h"
 #include "app/process.h"
 #include "common/log.h"
 #include "config/loader.h"
@@ -48,12 +49,26 @@ int main(int argc, char** argv) {
   auto* check_command = app.add_subcommand("check", "find every error of a configuration file");
   std::string checked_file;
   check_command->add_option("--config,-c", checked_file, "the configuration file")->required();
+  auto* demo_command = app.add_subcommand(
+      "demo", "try it out: three example servers, a balancer and clients, with no file");
+  lb::DemoOptions demo;
+  demo_command
+      ->add_option("--port", demo.port,
+                   "where the balancer listens on 127.0.0.1 (default: 8000 or the next free one)")
+      ->check(CLI::Range(1, 65'535));
+  demo_command->add_option("--seconds", demo.seconds, "end after so long")
+      ->check(CLI::Range(1, 86'400));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
   if (check_command->parsed()) return check(checked_file);
+  if (demo_command->parsed()) {
+    int code = lb::run_demo(demo);
+    lb::log::shutdown();
+    return code;
+  }
   if (config->empty()) {
     fmt::print(stderr, "lb: --config FILE is required; see lb --help\n");
     return kUsageError;

@@ -372,6 +372,7 @@ void Process::terminate() {
     return quit();
   }
   terminating_ = true;
+  if (on_terminate_) on_terminate_();
   notify_service("STOPPING=1");
   log::info("draining: open connections may finish within {} ms",
             config_->runtime.drain_timeout.count());

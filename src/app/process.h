@@ -47,6 +47,8 @@ class Process final : public ControlReports {
   void terminate();
   // Called once, when every worker serves the first configuration.
   void on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }
+  // Called when a signal or terminate() begins the end, before any listening socket is closed.
+  void on_terminate(std::function<void()> callback) { on_terminate_ = std::move(callback); }
 
   EventLoop& loop() { return loop_; }
   const PoolRegistry& registry() const { return registry_; }
@@ -99,6 +101,7 @@ class Process final : public ControlReports {
   Timer publish_timer_;
   Timer housekeeping_;
   std::function<void()> on_ready_;
+  std::function<void()> on_terminate_;
   uint64_t version_ = 0;
   uint64_t announced_version_ = 0;  // told to the service manager when all workers have it
   int64_t published_ms_ = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "app/worker.h"
 
-#include <csignal>
 #include <utility>
 
+#include "app/named_thread.h"
 #include "common/clock.h"
 #include "net/socket.h"
 
@@ -31,16 +31,7 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  // Signals are the control thread's.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), ("lb-worker-" + std::to_string(index_)).c_str());
-    loop_.run();
-  });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_thread("lb-worker-" + std::to_string(index_), [this] { loop_.run(); });
 }
 
 void Worker::stop() {

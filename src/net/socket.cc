@@ -73,6 +73,10 @@ Result<Fd> listen_stream(const Address& address, const ListenOptions& options) {
   return fd;
 }
 
+Result<Fd> reserve_address(const Address& address) {
+  return bound_socket(address, false, false);
+}
+
 Status<> probe_free(const Address& address, bool dual_stack) {
   if (!address.is_ip()) return Done{};
   auto fd = bound_socket(address, dual_stack, false);

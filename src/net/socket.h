@@ -32,6 +32,10 @@ struct ListenOptions {
 // A listening stream socket. A unix path whose socket no process listens on any more is replaced.
 Result<Fd> listen_stream(const Address& address, const ListenOptions& options);
 
+// Binds without listening: the port is nobody else's, not even of an outgoing connection, while the
+// result lives. listen_stream() of the same address goes along with it. Port 0 = any.
+Result<Fd> reserve_address(const Address& address);
+
 // Whether another process (or socket) holds the address: binds once without SO_REUSEPORT and lets
 // go. Success means that it is free.
 Status<> probe_free(const Address& address, bool dual_stack);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#include "app/named_thread.h"
+
+#include <pthread.h>
+
+#include <csignal>
+#include <utility>
+
+namespace lb {
+
+std::thread start_thread(const std::string& name, std::function<void()> body) {
+  // A new thread inherits the mask, so that no signal finds it in between.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread([name, body = std::move(body)] {
+    pthread_setname_np(pthread_self(), name.c_str());
+    body();
+  });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+}  // namespace lb
