@@ -53,8 +53,8 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     if report.failed:
         for process in getattr(item, "lb_processes", []):
-            if process.log_file.exists():
-                report.sections.append((f"log of lb {process.process.pid}", process.log()))
+            log = process.log() if process.log_file.exists() else process.last_log
+            report.sections.append((f"log of lb {process.process.pid}", log))
 
 
 def _end_all(things, end):

@@ -43,6 +43,7 @@ class LbProcess:
         self.log_file = self.directory / "stderr"
         self.output_file = self.directory / "stdout"
         self.address = None
+        self.last_log = ""  # what log() told at the end
         self.exit_code = 0  # what close() expects; None: anything
         self._clients = []
         self._notices = []
@@ -159,11 +160,12 @@ class LbProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"lb did not end on SIGTERM:\n{self.log()}") from None
+            raise AssertionError("lb did not end on SIGTERM") from None
         finally:
             self._notify.close()
-        log = self.log()
-        shutil.rmtree(self.directory)
+            self.last_log = self.log()
+            shutil.rmtree(self.directory)
+        log = self.last_log
         assert not SANITIZER.search(log), f"a sanitizer complains:\n{log}"
         if self.exit_code is not None:
             assert code == self.exit_code, f"lb ended with {code}:\n{log}"
