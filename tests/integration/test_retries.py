@@ -118,7 +118,8 @@ def test_refused_connects_cost_no_budget(lb, server):
 @pytest.mark.fast
 def test_a_failed_try_is_no_longer_counted_at_its_server(lb, server, deaf_server):
     b = server(silent)
-    checks = {"interval": "1h", "fast_interval": "10ms", "timeout": "10s"}
+    elsewhere = server(silent)  # so that checks find both healthy
+    checks = {"interval": "1h", "fast_interval": "10ms", "port": elsewhere.port}
     proxy = lb(tcp_config({"address": deaf_server(), "max_connections": 1}, b, runtime=RUNTIME,
                           pool={"timeouts": {"connect": "100ms"}, "health_check": checks},
                           log={"level": "debug"}))
