@@ -25,7 +25,8 @@ class _Server:
         self._process = None
 
     def _start(self, command, **options):
-        with open(self.directory / "log", "wb") as log:
+        self._command = command, options
+        with open(self.directory / "log", "ab") as log:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *command], cwd=self.directory,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
@@ -34,6 +35,20 @@ class _Server:
     def _answers(self):
         assert self._process.poll() is None, (self.directory / "log").read_text(errors="replace")
         return self.is_ready()
+
+    def kill(self):
+        """SIGKILL to it and to all its children, at once: nobody says goodbye."""
+        children = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        pids = [self._process.pid, *map(int, children.read_text().split())]
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # none may tell the others
+            for pid in pids:
+                os.kill(pid, number)
+        self._process.wait()
+
+    def start_again(self):
+        """After kill(), with the same data."""
+        command, options = self._command
+        self._start(command, **options)
 
     def stop(self):
         if self._process is not None and self._process.poll() is None:
