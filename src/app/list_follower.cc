@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/list_follower.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/network_list.h"
@@ -14,7 +15,7 @@ void ListFollower::follow(const Config& config) {
   files_.clear();
   for (const auto& [name, listener] : config.listeners) {
     for (const NetworkSource* source : {&listener.allow_source, &listener.deny_source}) {
-      for (const std::string& file : source->files) files_[file] = stamp(file);
+      for (const std::string& file : source->files) files_[file] = std::nullopt;
     }
   }
   if (files_.empty()) {
@@ -65,6 +66,13 @@ Config with_lists_read_again(const Config& config, std::vector<std::string>& pro
     }
   }
   return result;
+}
+
+bool same_lists(const Config& a, const Config& b) {
+  return std::equal(a.listeners.begin(), a.listeners.end(), b.listeners.begin(), b.listeners.end(),
+                    [](const auto& x, const auto& y) {
+                      return x.second.allow == y.second.allow && x.second.deny == y.second.deny;
+                    });
 }
 
 }  // namespace lb

@@ -22,7 +22,8 @@ class ListFollower {
 
   ListFollower(EventLoop& loop, std::function<void()> on_change);
 
-  // Watches the files of this configuration, as they are now.
+  // Watches the files of this configuration. The first look tells of all of them, since they may
+  // have changed after the configuration was read.
   void follow(const Config& config);
 
  private:
@@ -43,5 +44,8 @@ class ListFollower {
 // `config` with its lists read anew. A list that cannot be read stays as it was; `problems` tells
 // why.
 Config with_lists_read_again(const Config& config, std::vector<std::string>& problems);
+
+// Whether the lists of both hold the same networks.
+bool same_lists(const Config& a, const Config& b);
 
 }  // namespace lb

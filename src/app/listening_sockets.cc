@@ -83,12 +83,15 @@ Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open
       groups[address.text] = std::move(*group);
     }
   }
+  return groups;
+}
+
+void adjust_sockets(const Config& config, const SocketGroups& groups) {
   for (const auto& [name, listener] : config.listeners) {
     for (const ListenAddress& address : listener.addresses) {
-      if (open.contains(address.text)) groups[address.text]->adjust(listener);
+      groups.at(address.text)->adjust(listener);
     }
   }
-  return groups;
 }
 
 }  // namespace lb

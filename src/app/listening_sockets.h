@@ -40,4 +40,7 @@ using SocketGroups = std::map<std::string, std::shared_ptr<SocketGroup>>;
 // Opens what `config` needs and `open` lacks. On failure everything stays as it was.
 Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open, size_t workers);
 
+// Brings backlog and keepalive of all sockets to what `config` says.
+void adjust_sockets(const Config& config, const SocketGroups& groups);
+
 }  // namespace lb

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "app/process.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <csignal>
 #include <utility>
 
 #include "app/descriptors.h"
 #include "app/service_notification.h"
+#include "app/usable_cpus.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -20,14 +19,6 @@ constexpr milliseconds kPublishPause{50};
 constexpr milliseconds kHousekeeping{1000};
 // How long new host names may hold up a start or reload: longer than a healthy DNS takes.
 constexpr milliseconds kFirstAnswers{3000};
-
-// The CPUs that this process may use.
-size_t usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return static_cast<size_t>(std::max(1, CPU_COUNT(&set)));
-}
 
 size_t worker_count(const Config& config) {
   return config.runtime.workers > 0 ? config.runtime.workers : usable_cpus();
@@ -97,6 +88,7 @@ int Process::run() {
 Status<> Process::start() {
   signal(SIGPIPE, SIG_IGN);  // splice(2) knows no MSG_NOSIGNAL
   if (auto opened = log::configure(config_->log); !opened) {
+    (void)log::configure({});  // so that somebody hears of it
     return fail("log.output: " + opened.error().message);
   }
   warn(first_warnings_);
@@ -167,11 +159,13 @@ void Process::names_changed() {
 }
 
 void Process::lists_changed() {
+  if (terminating_) return;
   std::vector<std::string> problems;
   Config config = with_lists_read_again(*config_, problems);
   for (const std::string& problem : problems) {
     log::error("{}: {}; the list stays as it was", source_.name, problem);
   }
+  if (same_lists(config, *config_)) return;
   // No new names, so nothing to wait for.
   if (auto applied = apply(std::move(config)); !applied) {
     return refuse(source_.name + ": " + applied.error().message);
@@ -198,6 +192,7 @@ Status<> Process::apply(Config config) {
     }
   }
   sockets_ = std::move(*sockets);
+  adjust_sockets(config, sockets_);
   config_ = std::make_shared<const Config>(std::move(config));
   names_.keep_only(host_names(*config_));
   lists_.follow(*config_);
@@ -226,7 +221,6 @@ void Process::plan_connections(const Config& config) {
 }
 
 void Process::update_members() {
-  registry_.set_next_version(version_ + 1);
   int64_t drain_until_ms = monotonic_ms() + config_->runtime.drain_timeout.count();
   auto changes = registry_.apply(*config_, names_.names(), drain_until_ms);
   for (Server* server : changes.removed) {
@@ -244,7 +238,7 @@ void Process::update_members() {
 void Process::update_checks() {
   registry_.for_each([this](Server& server, const PoolConfig& pool) {
     if (pool.health_check.enabled) {
-      checker_.watch(server, pool.health_check);
+      checker_.watch(server, pool);
     } else {
       checker_.forget(server);
       registry_.set_health(server, Health::unknown);  // for when checks are switched on again
@@ -258,13 +252,12 @@ void Process::publish() {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->version = ++version_;
   snapshot->drain_timeout = config_->runtime.drain_timeout;
-  auto pools = registry_.pools();
-  std::map<std::string, std::shared_ptr<ConnectionLimit>> limits;
+  snapshot->pools = registry_.pools();
   for (const auto& [name, listener] : config_->listeners) {
     ListenerPlan& plan = snapshot->listeners[name];
     plan.config = std::shared_ptr<const ListenerConfig>(config_, &listener);
-    plan.pool = pools[listener.pool];
-    auto& limit = limits[name] = listener_limits_[name];
+    plan.pool = snapshot->pools[listener.pool];
+    auto& limit = listener_limits_[name];
     uint32_t most = listener.max_connections.value_or(ConnectionLimit::kUnlimited);
     if (!limit) {
       limit = std::make_shared<ConnectionLimit>(most, workers_,
@@ -279,7 +272,6 @@ void Process::publish() {
       for (size_t i = 0; i < sockets.size(); ++i) plan.sockets[i].push_back(sockets[i]);
     }
   }
-  listener_limits_ = std::move(limits);
   for (auto& worker : team_.workers) worker->post_snapshot(snapshot);
 }
 
@@ -340,9 +332,8 @@ uint64_t Process::version_everywhere() const {
 }
 
 void Process::adopted() {
-  uint64_t everywhere = version_everywhere();
-  registry_.collect(everywhere);
-  if (announced_version_ == 0 || everywhere < announced_version_) return;
+  registry_.collect();
+  if (announced_version_ == 0 || version_everywhere() < announced_version_) return;
   announced_version_ = 0;
   if (terminating_) return;
   notify_service("READY=1");
@@ -353,7 +344,7 @@ void Process::adopted() {
 }
 
 void Process::keep_house() {
-  registry_.collect(version_everywhere());
+  registry_.collect();
   for (Server* server : registry_.overdue(monotonic_ms())) {
     for (auto& worker : team_.workers) {
       worker->post_end_sessions(server, CloseReason::server_removed);
@@ -387,7 +378,12 @@ void Process::terminate() {
 
 void Process::drained(size_t worker) {
   drained_.insert(worker);
-  if (terminating_ && drained_.size() == workers_) quit();
+  if (!terminating_ || drained_.size() < workers_) return;
+  // One that had reported may have been passed a connection since; it will report again.
+  bool empty = std::all_of(team_.loads.begin(), team_.loads.end(), [](const auto& load) {
+    return load.sessions.load(std::memory_order_acquire) == 0;
+  });
+  if (empty) quit();
 }
 
 void Process::quit() {

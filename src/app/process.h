@@ -96,6 +96,7 @@ class Process final : public ControlReports {
   NameFollower names_;
   ListFollower lists_;
   SocketGroups sockets_;
+  // By listener, for good: connections of a removed one still count there.
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::vector<std::unique_ptr<SignalEvent>> signals_;
   Timer publish_timer_;

@@ -76,6 +76,10 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
     }
   }
   std::swap(snapshot_, snapshot);
+  for (Removed& removed : removed_) {
+    auto pool = snapshot_->pools.find(removed.frontend->config().pool);
+    if (pool != snapshot_->pools.end()) removed.frontend->set_pool(pool->second);
+  }
   for (auto it = frontends_.begin(); it != frontends_.end();) {
     if (snapshot_->listeners.contains(it->first)) {
       ++it;
@@ -93,7 +97,8 @@ void Worker::remove(const std::string& listener, std::unique_ptr<TcpFrontend> fr
   frontend->stop_accepting();
   Removed removed{listener, std::move(frontend), nullptr};
   removed.end = std::make_unique<Timer>(loop_, [this, gone = removed.frontend.get()] {
-    gone->end_sessions(CloseReason::listener_removed, [](const TcpSession&) { return true; });
+    gone->end_sessions(draining_ ? CloseReason::shutting_down : CloseReason::listener_removed,
+                       [](const TcpSession&) { return true; });
     for (auto it = removed_.begin(); it != removed_.end(); ++it) {
       if (it->frontend.get() != gone) continue;
       loop_.retire(std::move(it->end));
@@ -106,7 +111,8 @@ void Worker::remove(const std::string& listener, std::unique_ptr<TcpFrontend> fr
   removed_.push_back(std::move(removed));
 }
 
-bool Worker::pass_on(const std::string& listener, Fd& client, const Address& peer) {
+bool Worker::pass_on(const std::string& listener, ConnectionLimit& limit, Fd& client,
+                     const Address& peer) {
   auto& loads = team_.loads;
   uint32_t mine = loads[index_].sessions.load(std::memory_order_relaxed);
   if (mine == 0) return false;
@@ -124,16 +130,18 @@ bool Worker::pass_on(const std::string& listener, Fd& client, const Address& pee
   if (target == index_ || mine <= least + least / 8) return false;
   loads[target].sessions.fetch_add(1, std::memory_order_relaxed);
   Worker* other = team_.workers[target].get();
-  other->mailbox_.post([other, listener, fd = std::move(client), peer]() mutable {
-    other->take_over(listener, std::move(fd), peer);
+  other->mailbox_.post([other, listener, &limit, fd = std::move(client), peer]() mutable {
+    other->take_over(listener, limit, std::move(fd), peer);
   });
   return true;
 }
 
-void Worker::take_over(const std::string& listener, Fd client, const Address& peer) {
+void Worker::take_over(const std::string& listener, ConnectionLimit& limit, Fd client,
+                       const Address& peer) {
   if (TcpFrontend* frontend = find(listener)) return frontend->serve(std::move(client), peer);
   // Its listener was removed, and its last session ended, while the connection was on its way.
   set_reset_on_close(client.get());
+  limit.give_back();
   team_.connections.give_back();
   session_closed();
 }

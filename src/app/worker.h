@@ -64,7 +64,8 @@ class Worker final : public Peers {
   void post_drain();
 
   // Peers
-  bool pass_on(const std::string& listener, Fd& client, const Address& peer) override;
+  bool pass_on(const std::string& listener, ConnectionLimit& limit, Fd& client,
+               const Address& peer) override;
   void session_opened() override;
   void session_closed() override;
 
@@ -78,7 +79,8 @@ class Worker final : public Peers {
 
   void adopt(std::shared_ptr<const Snapshot> snapshot);
   void remove(const std::string& listener, std::unique_ptr<TcpFrontend> frontend);
-  void take_over(const std::string& listener, Fd client, const Address& peer);
+  void take_over(const std::string& listener, ConnectionLimit& limit, Fd client,
+                 const Address& peer);
   TcpFrontend* find(const std::string& listener);
   void for_each_frontend(const std::function<void(TcpFrontend&)>& visit);
   void report_if_drained();

@@ -2,6 +2,7 @@
 #include "health/checker.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "common/clock.h"
@@ -12,21 +13,22 @@ namespace lb {
 // The checks of one server.
 class HealthChecker::Check {
  public:
-  Check(HealthChecker& owner, Server& server, const HealthCheckConfig& config)
+  Check(HealthChecker& owner, Server& server, const PoolConfig& pool)
       : owner_(owner),
         server_(server),
-        config_(config),
-        state_(config.rise, config.fall),
+        config_(pool.health_check),
+        source_(source_of(server, pool)),
+        state_(config_.rise, config_.fall),
         next_(owner.loop_, [this] { begin(); }),
         late_(owner.loop_, [this] {
           finish({false, "timeout"});
         }) {}
 
-  const HealthCheckConfig& config() const { return config_; }
-
-  void set_config(const HealthCheckConfig& config) {
-    config_ = config;
-    state_.set_thresholds(config.rise, config.fall);
+  void set_config(const PoolConfig& pool) {
+    source_ = source_of(server_, pool);
+    if (config_ == pool.health_check) return;
+    config_ = pool.health_check;
+    state_.set_thresholds(config_.rise, config_.fall);
     if (!probe_) schedule();
   }
 
@@ -41,7 +43,7 @@ class HealthChecker::Check {
     if (probe_) return;
     Address address = server_.address();
     if (config_.port) address.set_port(*config_.port);
-    probe_ = make_tcp_probe(owner_.loop_, address, config_);
+    probe_ = make_tcp_probe(owner_.loop_, address, source_, config_);
     late_.start(config_.timeout);
     probe_->start([this](ProbeResult result) { finish(result); });
   }
@@ -64,6 +66,14 @@ class HealthChecker::Check {
     next_.start(milliseconds(pause.count() - tenth_ms + jitter(2 * tenth_ms)));
   }
 
+  // A server that may be reached from certain addresses only is checked from one of them.
+  static std::optional<Address> source_of(const Server& server, const PoolConfig& pool) {
+    for (const Address& source : pool.source) {
+      if (source.family() == server.address().family()) return source;
+    }
+    return std::nullopt;
+  }
+
   int64_t jitter(int64_t up_to_ms) {
     if (up_to_ms <= 0) return 0;
     uint64_t random = mix64(owner_.random_state_++);
@@ -73,6 +83,7 @@ class HealthChecker::Check {
   HealthChecker& owner_;
   Server& server_;
   HealthCheckConfig config_;
+  std::optional<Address> source_;
   RiseFall state_;
   std::unique_ptr<Probe> probe_;
   Timer next_;
@@ -86,13 +97,13 @@ HealthChecker::HealthChecker(EventLoop& loop, Callback on_transition)
 
 HealthChecker::~HealthChecker() = default;
 
-void HealthChecker::watch(Server& server, const HealthCheckConfig& config) {
+void HealthChecker::watch(Server& server, const PoolConfig& pool) {
   auto& check = checks_[&server];
   if (check) {
-    if (check->config() != config) check->set_config(config);
+    check->set_config(pool);
     return;
   }
-  check = std::make_unique<Check>(*this, server, config);
+  check = std::make_unique<Check>(*this, server, pool);
   check->schedule_first();
 }
 

@@ -29,7 +29,7 @@ class HealthChecker {
   ~HealthChecker();
 
   // Begins to check a server, or goes on by new rules; the state it has stays.
-  void watch(Server& server, const HealthCheckConfig& config);
+  void watch(Server& server, const PoolConfig& pool);
   void forget(Server& server);
   // Live traffic failed to connect: check now instead of when its turn comes.
   void check_now(Server& server);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/address.h"
@@ -28,6 +29,7 @@ class Probe {
 
 // Connects; sends `send` and compares the answer with `expect` where they are given.
 std::unique_ptr<Probe> make_tcp_probe(EventLoop& loop, const Address& address,
+                                      const std::optional<Address>& source,
                                       const HealthCheckConfig& config);
 
 }  // namespace lb

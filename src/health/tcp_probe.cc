@@ -14,16 +14,18 @@ namespace {
 
 class TcpProbe final : public Probe {
  public:
-  TcpProbe(EventLoop& loop, const Address& address, const HealthCheckConfig& config)
+  TcpProbe(EventLoop& loop, const Address& address, const std::optional<Address>& source,
+           const HealthCheckConfig& config)
       : loop_(loop),
         address_(address),
+        source_(source),
         send_(config.send),
         expect_(config.expect),
         failed_later_(loop, [this] { finish(false, strerror(start_error_)); }) {}
 
   void start(Callback done) override {
     done_ = std::move(done);
-    auto fd = connect_stream(address_, nullptr);
+    auto fd = connect_stream(address_, source_ ? &*source_ : nullptr);
     if (!fd) {
       start_error_ = fd.error();
       failed_later_.start(std::chrono::milliseconds(0));
@@ -79,6 +81,7 @@ class TcpProbe final : public Probe {
 
   EventLoop& loop_;
   const Address address_;
+  const std::optional<Address> source_;
   const std::string send_;
   const std::string expect_;
   Callback done_;
@@ -94,8 +97,9 @@ class TcpProbe final : public Probe {
 }  // namespace
 
 std::unique_ptr<Probe> make_tcp_probe(EventLoop& loop, const Address& address,
+                                      const std::optional<Address>& source,
                                       const HealthCheckConfig& config) {
-  return std::make_unique<TcpProbe>(loop, address, config);
+  return std::make_unique<TcpProbe>(loop, address, source, config);
 }
 
 }  // namespace lb

@@ -45,6 +45,11 @@ const char* to_string(CloseReason reason) {
   return "?";
 }
 
+bool is_refusal(CloseReason reason) {
+  return reason == CloseReason::no_server || reason == CloseReason::servers_full ||
+         reason == CloseReason::connect_failed || reason == CloseReason::no_descriptors;
+}
+
 bool closes_by_reset(CloseReason reason) {
   switch (reason) {
     case CloseReason::finished:

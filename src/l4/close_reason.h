@@ -29,6 +29,9 @@ enum class CloseReason : uint8_t {
 
 const char* to_string(CloseReason reason);
 
+// The client could not be served, for reasons that an operator should know of.
+bool is_refusal(CloseReason reason);
+
 // A reset instead of an orderly end, so that nobody takes a cut stream for a complete one.
 bool closes_by_reset(CloseReason reason);
 

@@ -66,7 +66,7 @@ void TcpFrontend::accepted(Fd client, const Address& peer) {
     log::debug("listener {}: {} denied", plan_.config->name, peer.to_string());
     return;
   }
-  if (worker_.peers.pass_on(plan_.config->name, client, peer)) return;
+  if (worker_.peers.pass_on(plan_.config->name, *plan_.limit, client, peer)) return;
   worker_.peers.session_opened();
   serve(std::move(client), peer);
 }
@@ -75,6 +75,16 @@ void TcpFrontend::serve(Fd client, const Address& peer) {
   auto session = std::make_unique<TcpSession>(*this, std::move(client), peer);
   sessions_.push_back(*session);
   session.release()->start();  // owned by sessions_ until session_ended()
+}
+
+void TcpFrontend::note_refused(CloseReason reason) {
+  ++refused_;
+  int64_t now_ms = worker_.loop.now_ms();
+  if (refused_warned_ms_ != 0 && now_ms - refused_warned_ms_ < kRefusedPause_ms) return;
+  log::warning("listener {}: {} client{} refused since the last such line: {}", plan_.config->name,
+               refused_, refused_ == 1 ? "" : "s", to_string(reason));
+  refused_ = 0;
+  refused_warned_ms_ = now_ms;
 }
 
 bool TcpFrontend::admits(const Address& peer) const {

@@ -50,6 +50,8 @@ class TcpFrontend {
   // A newer snapshot: open sessions go on, under the new settings; unchanged sockets are not
   // touched.
   void update(TcpListenerPlan plan);
+  // The pool of a newer snapshot, for a listener that is gone and still has sessions.
+  void set_pool(std::shared_ptr<const Pool> pool) { plan_.pool = std::move(pool); }
   // There may be room under a connection limit again.
   void resume_accepting();
   // Serves what is queued at the sockets, then lets go of them.
@@ -73,9 +75,13 @@ class TcpFrontend {
   const std::optional<Keepalive>& keepalive() const { return keepalive_; }
   ClientFirst& client_first() { return client_first_; }
   bool admits(const Address& peer) const;
+  // A client went away unserved; warns at most every ten seconds.
+  void note_refused(CloseReason reason);
   void session_ended(TcpSession& session);
 
  private:
+  static constexpr int64_t kRefusedPause_ms = 10'000;
+
   struct Listening {
     std::shared_ptr<const Fd> socket;
     std::unique_ptr<Acceptor> acceptor;
@@ -88,6 +94,8 @@ class TcpFrontend {
   TcpListenerPlan plan_;
   std::optional<Keepalive> keepalive_;
   ClientFirst client_first_;
+  uint64_t refused_ = 0;  // since the last warning
+  int64_t refused_warned_ms_ = 0;
   std::vector<Listening> listening_;
   IntrusiveList<TcpSession> sessions_;
 };

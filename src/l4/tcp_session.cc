@@ -370,6 +370,7 @@ uint64_t TcpSession::key_hash() const {
 void TcpSession::end(CloseReason reason) {
   if (state_ == State::ended) return;
   if (log::enabled(log::Level::debug)) log::debug("{}", describe(reason));
+  if (is_refusal(reason)) frontend_.note_refused(reason);
   WorkerContext& worker = frontend_.worker();
   bool reset = closes_by_reset(reason) || to_client_.has_kept() || to_server_.has_kept();
   state_ = State::ended;
@@ -404,7 +405,8 @@ std::string TcpSession::describe(CloseReason reason) const {
   const Server* server = lease_.server();
   int64_t age_ms = frontend_.worker().loop.now_ms() - started_ms_;
   return fmt::format("listener {}: {} -> {}/{} closed: {}; {} bytes in, {} out, {} ms",
-                     frontend_.config().name, peer_.to_string(), frontend_.config().pool,
+                     frontend_.config().name, peer_.to_string(),
+                     server ? server->pool() : frontend_.config().pool,
                      server ? server->name() : "-", to_string(reason), to_server_.bytes(),
                      to_client_.bytes(), age_ms);
 }

@@ -16,7 +16,7 @@ class LateResets {
  public:
   static constexpr std::chrono::milliseconds kLook{20};
   static constexpr int64_t kLongest_ms = 5000;
-  static constexpr size_t kMost = 1024;  // beyond that at once
+  static constexpr size_t kMost = 64;  // beyond that at once
 
   explicit LateResets(EventLoop& loop);
 

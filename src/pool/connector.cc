@@ -61,7 +61,8 @@ Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, Work
   want_.tried.push_back(&server);
   if (!is_local(error)) blame(server, pool, worker);
   lease.reset();  // from here on the server may be freed
-  return may_retry(pool, worker) ? next(pool, worker, key_hash) : Step::no_server;
+  if (may_retry(pool, worker)) return next(pool, worker, key_hash);
+  return is_local(error) ? Step::no_socket : Step::no_server;
 }
 
 // Whether there may be another try.

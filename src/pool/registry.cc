@@ -24,6 +24,12 @@ std::vector<ServerConfig> expand(const ServerConfig& written, const PoolRegistry
   return servers;
 }
 
+// A pool keeps its servers: sessions of a removed listener go on with the pool they have.
+struct OwningPool {
+  std::vector<std::shared_ptr<Server>> servers;
+  Pool pool;
+};
+
 }  // namespace
 
 PoolRegistry::~PoolRegistry() = default;
@@ -58,7 +64,7 @@ void PoolRegistry::apply_pool(PoolState& state, std::shared_ptr<const PoolConfig
           entry.server = std::move(same->server);
           entry.health = same->health;
         } else {
-          entry.server = std::make_unique<Server>(config->name, server.name, server.address,
+          entry.server = std::make_shared<Server>(config->name, server.name, server.address,
                                                   state.load.acquire_slot(), workers_);
           changes.added.push_back(entry.server.get());
         }
@@ -70,7 +76,7 @@ void PoolRegistry::apply_pool(PoolState& state, std::shared_ptr<const PoolConfig
   for (Entry& entry : before) {
     if (!entry.server) continue;
     changes.removed.push_back(entry.server.get());
-    removed_.push_back({std::move(entry.server), &state, next_version_, drain_until_ms});
+    removed_.push_back({std::move(entry.server), &state, drain_until_ms});
   }
   state.config = std::move(config);
   state.dirty = true;
@@ -116,6 +122,7 @@ std::map<std::string, std::shared_ptr<const Pool>> PoolRegistry::pools() {
 
 std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
   std::vector<Member> members;
+  std::vector<std::shared_ptr<Server>> servers;
   for (const Entry& entry : state.entries) {
     bool checked = state.config->health_check.enabled;
     members.push_back({.server = entry.server.get(),
@@ -124,14 +131,17 @@ std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
                        .limit = entry.config.max_connections.value_or(kNoLimit),
                        .backup = entry.config.backup,
                        .draining = false});
+    servers.push_back(entry.server);
   }
-  return std::make_shared<const Pool>(state.config, std::move(members), state.load, state.budget);
+  std::shared_ptr<const OwningPool> owning(new OwningPool{
+      std::move(servers), Pool(state.config, std::move(members), state.load, state.budget)});
+  return {owning, &owning->pool};
 }
 
-void PoolRegistry::collect(uint64_t version) {
-  std::erase_if(removed_, [&](Removed& removed) {
-    // No worker picks it any more, so a count of zero stays zero.
-    if (removed.version > version) return false;
+void PoolRegistry::collect() {
+  std::erase_if(removed_, [](Removed& removed) {
+    // In no pool it is picked no more, so a count of zero stays zero.
+    if (removed.server.use_count() > 1) return false;
     if (removed.server->active().load(std::memory_order_acquire) != 0) return false;
     removed.state->load.release_slot(removed.server->active());
     return true;

@@ -17,7 +17,7 @@ namespace lb {
 
 // Every pool and server that the process knows, by name. A reload keeps the Server of an unchanged
 // (pool, name, address) with its health and counters; one that is gone drains, and is freed when
-// its work has ended and no worker's snapshot knows it any more. Pools are rebuilt only when
+// its work has ended and no pool that anybody holds has it any more. Pools are rebuilt only when
 // something of theirs changed. Control thread.
 class PoolRegistry {
  public:
@@ -47,10 +47,8 @@ class PoolRegistry {
   std::map<std::string, std::shared_ptr<const Pool>> pools();
   bool dirty() const;
 
-  // Frees what is removed, has no work left, and left the snapshots before or in `version`, which
-  // every worker has taken up. `next_version` is that of the snapshot that comes next.
-  void collect(uint64_t version);
-  void set_next_version(uint64_t version) { next_version_ = version; }
+  // Frees what is removed, has no work left, and is in no pool that anybody still holds.
+  void collect();
   // Removed servers with work that is now to be ended; each is told once.
   std::vector<Server*> overdue(int64_t now_ms);
 
@@ -59,7 +57,7 @@ class PoolRegistry {
 
  private:
   struct Entry {
-    std::unique_ptr<Server> server;
+    std::shared_ptr<Server> server;
     ServerConfig config;
     Health health = Health::unknown;
   };
@@ -73,9 +71,8 @@ class PoolRegistry {
     bool dirty = true;
   };
   struct Removed {
-    std::unique_ptr<Server> server;
+    std::shared_ptr<Server> server;
     PoolState* state;
-    uint64_t version;  // the first snapshot without it
     int64_t drain_until_ms;
     bool told = false;
   };
@@ -88,7 +85,6 @@ class PoolRegistry {
   const size_t workers_;
   std::map<std::string, std::unique_ptr<PoolState>> states_;
   std::vector<Removed> removed_;
-  uint64_t next_version_ = 1;
 };
 
 }  // namespace lb
