@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -102,7 +103,10 @@ inline std::pair<Fd, Fd> unix_pair() {
 // Bytes that are the same nowhere.
 inline std::string pattern(size_t size, uint64_t seed = 1) {
   std::string bytes(size, '\0');
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(mix64(seed + i / 8) >> i % 8 * 8);
+  for (size_t i = 0; i < size; i += 8) {
+    uint64_t word = mix64(seed + i);
+    std::memcpy(bytes.data() + i, &word, std::min<size_t>(8, size - i));
+  }
   return bytes;
 }
 
