@@ -12,6 +12,32 @@
 
 namespace lb {
 
+namespace {
+
+// The fate of one client that was gone before we came, not of the socket (accept(2), "Error
+// handling").
+bool is_of_client(int error) {
+  switch (error) {
+    case ECONNABORTED:
+    case EINTR:
+    case EPERM:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 Acceptor::Acceptor(EventLoop& loop, int listening, size_t worker, ConnectionLimit& process,
                    ConnectionLimit& listener, Callback callback)
     : listening_(listening),
@@ -68,11 +94,9 @@ Acceptor::Turn Acceptor::accept_one() {
   int error = errno;
   give_back_counts();
   if (error == EAGAIN) return Turn::pause;
-  if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
-    rest(error);
-    return Turn::pause;
-  }
-  return Turn::again;  // this client was gone before we came (accept(2), "Error handling")
+  if (is_of_client(error)) return Turn::again;
+  rest(error);
+  return Turn::pause;
 }
 
 bool Acceptor::take_counts() {

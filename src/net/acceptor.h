@@ -13,8 +13,8 @@ namespace lb {
 
 // Accepts connections from one listening socket on one worker, a bounded batch a turn, within the
 // limits of process and listener: at a limit it stops watching the socket, and the kernel's queue
-// holds the clients. When descriptors run out it rests for a tenth of a second, so that it neither
-// spins nor harms what is open. Worker thread.
+// holds the clients. When descriptors run out, or the socket itself fails, it rests for a tenth of
+// a second, so that it neither spins nor harms what is open. Worker thread.
 class Acceptor {
  public:
   // Takes over one connection and its count in both limits.

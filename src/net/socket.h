@@ -26,7 +26,7 @@ struct ListenOptions {
   bool dual_stack = false;  // an IPv6 wildcard that takes IPv4 too
   bool reuse_port = false;  // one of a group that shares the port
   uint32_t backlog = 4096;
-  std::optional<Keepalive> keepalive;  // inherited by what is accepted, like TCP_NODELAY
+  std::optional<Keepalive> keepalive = {};  // inherited by what is accepted, like TCP_NODELAY
 };
 
 // A listening stream socket. A unix path whose socket no process listens on any more is replaced.
