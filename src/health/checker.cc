@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/hash.h"
+#include "common/log.h"
 
 namespace lb {
 
@@ -18,9 +19,7 @@ class HealthChecker::Check {
         config_(config),
         state_(config.rise, config.fall),
         next_(owner.loop_, [this] { begin(); }),
-        late_(owner.loop_, [this] {
-          finish({false, "timeout"});
-        }) {}
+        late_(owner.loop_, [this] { finish({.detail = "timeout"}); }) {}
 
   const HealthCheckConfig& config() const { return config_; }
 
@@ -50,6 +49,10 @@ class HealthChecker::Check {
   void finish(const ProbeResult& result) {
     late_.stop();
     if (probe_) owner_.loop_.retire(std::move(probe_));  // it is the one that calls
+    if (!result.made) {
+      log::debug("server {}/{}: not checked: {}", server_.pool(), server_.name(), result.detail);
+      return schedule();
+    }
     Health before = state_.health();
     auto changed = state_.add(result.passed);
     schedule();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "net/socket.h"
 
 namespace lb {
 
@@ -68,7 +69,7 @@ Acceptor::Turn Acceptor::accept_one() {
   int error = errno;
   give_back_counts();
   if (error == EAGAIN) return Turn::pause;
-  if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+  if (lacks_resources(error)) {
     rest(error);
     return Turn::pause;
   }
