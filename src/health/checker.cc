@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/hash.h"
+#include "common/log.h"
 
 namespace lb {
 
@@ -20,9 +21,7 @@ class HealthChecker::Check {
         source_(source_of(server, pool)),
         state_(config_.rise, config_.fall),
         next_(owner.loop_, [this] { begin(); }),
-        late_(owner.loop_, [this] {
-          finish({false, "timeout"});
-        }) {}
+        late_(owner.loop_, [this] { finish({.detail = "timeout"}); }) {}
 
   void set_config(const PoolConfig& pool) {
     source_ = source_of(server_, pool);
@@ -52,6 +51,10 @@ class HealthChecker::Check {
   void finish(const ProbeResult& result) {
     late_.stop();
     if (probe_) owner_.loop_.retire(std::move(probe_));  // it is the one that calls
+    if (!result.made) {
+      log::debug("server {}/{}: not checked: {}", server_.pool(), server_.name(), result.detail);
+      return schedule();
+    }
     Health before = state_.health();
     auto changed = state_.add(result.passed);
     schedule();

@@ -14,6 +14,7 @@ namespace lb {
 
 struct ProbeResult {
   bool passed = false;
+  bool made = true;    // false: this machine lacked the means, which says nothing about the server
   std::string detail;  // why it failed, or what was seen; for people
 };
 

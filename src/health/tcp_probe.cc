@@ -21,7 +21,7 @@ class TcpProbe final : public Probe {
         source_(source),
         send_(config.send),
         expect_(config.expect),
-        failed_later_(loop, [this] { finish(false, strerror(start_error_)); }) {}
+        failed_later_(loop, [this] { not_started(); }) {}
 
   void start(Callback done) override {
     done_ = std::move(done);
@@ -71,12 +71,17 @@ class TcpProbe final : public Probe {
     if (seen_ == expect_.size()) finish(true, "answered as expected");
   }
 
+  void not_started() {
+    auto done = std::move(done_);
+    done({.made = !lacks_resources(start_error_), .detail = strerror(start_error_)});
+  }
+
   // The callback may destroy this.
   void finish(bool passed, std::string detail) {
     readable_.disarm();
     writable_.disarm();
     auto done = std::move(done_);
-    done({passed, std::move(detail)});
+    done({.passed = passed, .detail = std::move(detail)});
   }
 
   EventLoop& loop_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "net/socket.h"
 
 namespace lb {
 

@@ -123,6 +123,10 @@ void set_reset_on_close(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+bool lacks_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 int connect_state(int fd) {
   int error = 0;
   socklen_t length = sizeof(error);

@@ -53,6 +53,9 @@ void set_keepalive(int fd, const Keepalive& keepalive);
 void clear_keepalive(int fd);
 // Makes close(2) send a reset instead of ending the stream in order.
 void set_reset_on_close(int fd);
+// Whether this errno says that the process or the machine is short of something, which is no fault
+// of the peer's.
+bool lacks_resources(int error);
 // SO_ERROR: the errno of a failed connect, EINPROGRESS while it is under way, 0 when connected.
 int connect_state(int fd);
 

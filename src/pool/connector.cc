@@ -14,8 +14,7 @@ namespace {
 
 // Failures of this machine, not of the server.
 bool is_local(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-         error == EADDRNOTAVAIL || error == EADDRINUSE;
+  return lacks_resources(error) || error == EADDRNOTAVAIL || error == EADDRINUSE;
 }
 
 // One of the pool's local addresses of the server's family, any of them in turn by chance.
