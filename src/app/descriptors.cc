@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "net/late_resets.h"
-
 namespace lb {
 
 uint64_t raise_descriptor_limit() {
@@ -24,8 +22,7 @@ DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
   DescriptorPlan plan{.limit = limit};
   // An eighth of all for pipes: a stream without one is copied, which costs time but works.
   plan.pipes_per_worker = std::min<size_t>(256, limit / 8 / 2 / workers);
-  // Its loop, its mailbox, what libevent holds, and connections that are reset late.
-  constexpr uint64_t kPerWorker = 16 + LateResets::kMost;
+  constexpr uint64_t kPerWorker = 16;  // its loop, mailbox, and what libevent holds
   constexpr uint64_t kProcess = 64;
   uint64_t taken = plan.pipes_per_worker * workers * 2 + workers * kPerWorker + others + kProcess;
   uint64_t left = limit > taken ? limit - taken : 2;

@@ -92,11 +92,11 @@ bool TcpFrontend::admits(const Address& peer) const {
   return !plan_.config->allow || peer.is_unix() || plan_.config->allow->contains(peer);
 }
 
-void TcpFrontend::session_ended(TcpSession& session) {
+void TcpFrontend::session_ended(TcpSession& session, bool still_counts) {
   sessions_.remove(session);
   worker_.loop.retire(std::unique_ptr<TcpSession>(&session));
   worker_.peers.session_closed();
-  give_back_counts();
+  if (!still_counts) give_back_counts();
 }
 
 void TcpFrontend::give_back_counts() {

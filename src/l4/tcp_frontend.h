@@ -77,7 +77,10 @@ class TcpFrontend {
   bool admits(const Address& peer) const;
   // A client went away unserved; warns at most every ten seconds.
   void note_refused(CloseReason reason);
-  void session_ended(TcpSession& session);
+  // The limits that each connection counts at. They outlive every worker.
+  std::vector<ConnectionLimit*> limits() const { return {plan_.limit.get(), &worker_.connections}; }
+  // `still_counts`: somebody else gives its counts back.
+  void session_ended(TcpSession& session, bool still_counts);
 
  private:
   static constexpr int64_t kRefusedPause_ms = 10'000;

@@ -376,8 +376,9 @@ void TcpSession::end(CloseReason reason) {
   state_ = State::ended;
   to_server_.release(worker.relay);
   to_client_.release(worker.relay);
-  close(client_, reset, reason);
-  close(server_, reset, reason);
+  bool still_counts = reset && close_by_reset(reason);
+  client_.close();
+  server_.close();
   worker.timeouts.clear(*this);
   if (Server* server = lease_.server()) {
     ServerCell& cell = server->cell(worker.index);
@@ -385,20 +386,26 @@ void TcpSession::end(CloseReason reason) {
     cell.bytes_out.fetch_add(to_client_.bytes(), std::memory_order_relaxed);
   }
   lease_.reset();
-  frontend_.session_ended(*this);
+  frontend_.session_ended(*this, still_counts);
 }
 
-void TcpSession::close(Endpoint& end, bool reset, CloseReason reason) {
-  if (reset && end.fd) {
+// True while what one end was sent is still on its way and the connection counts until it is there.
+bool TcpSession::close_by_reset(CloseReason reason) {
+  bool still_counts = false;
+  for (Endpoint* end : {&client_, &server_}) {
+    if (!end->fd) continue;
     // Who takes nothing is not waited for.
-    if (reason != CloseReason::send_timeout && reason != CloseReason::shutting_down) {
-      end.readable.disarm();
-      end.writable.disarm();
-      return frontend_.worker().resets.close(std::move(end.fd));
+    if (reason == CloseReason::send_timeout || reason == CloseReason::shutting_down) {
+      set_reset_on_close(end->fd.get());
+      continue;
     }
-    set_reset_on_close(end.fd.get());
+    end->readable.disarm();
+    end->writable.disarm();
+    std::vector<ConnectionLimit*> limits;
+    if (!still_counts) limits = frontend_.limits();
+    still_counts |= frontend_.worker().resets.close(std::move(end->fd), limits);
   }
-  end.close();
+  return still_counts;
 }
 
 std::string TcpSession::describe(CloseReason reason) const {

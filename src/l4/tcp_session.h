@@ -69,7 +69,7 @@ class TcpSession final : public ListHook, private Timeout {
   void check_deadlines();
   void lower_deadline();
   int64_t next_deadline_ms() const;
-  void close(Endpoint& end, bool reset, CloseReason reason);
+  bool close_by_reset(CloseReason reason);
   CloseReason reset_reason() const;
 
   uint64_t key_hash() const;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/fd.h"
+#include "net/connection_limit.h"
 #include "net/event_loop.h"
 
 namespace lb {
@@ -16,16 +17,18 @@ class LateResets {
  public:
   static constexpr std::chrono::milliseconds kLook{20};
   static constexpr int64_t kLongest_ms = 5000;
-  static constexpr size_t kMost = 64;  // beyond that at once
+  static constexpr size_t kMost = 1024;  // beyond that at once
 
   explicit LateResets(EventLoop& loop);
 
-  // Nobody else watches `fd` any more.
-  void close(Fd fd);
+  // Nobody else watches `fd` any more. While it stays open it still counts at `limits`, which then
+  // outlive this; false when it is closed already, and the counts are still the caller's.
+  bool close(Fd fd, const std::vector<ConnectionLimit*>& limits);
 
  private:
   struct Waiting {
     Fd fd;
+    std::vector<ConnectionLimit*> limits;
     int64_t until_ms;
   };
   void look();

@@ -41,7 +41,7 @@ TEST(LateResets, ResetsAtOnceWhenEverythingHasArrived) {
     return bytes == "done";
   }));
   int fd = near.get();
-  resets.close(std::move(near));
+  resets.close(std::move(near), {});
   EXPECT_EQ(fcntl(fd, F_GETFD), -1) << "closed at once";
   ASSERT_TRUE(wait_readable(far.get()));
   EXPECT_EQ(receive(far.get(), bytes), -ECONNRESET);
@@ -52,7 +52,7 @@ TEST(LateResets, WaitsUntilThePeerHasEverything) {
   LateResets resets(loop);
   Stalled stalled;
   ASSERT_GT(stalled.sent, 10'000u);
-  resets.close(std::move(stalled.sender));
+  resets.close(std::move(stalled.sender), {});
   EXPECT_TRUE(stays_away(
       loop, [&] { return stalled.receiver_error() != 0; }, 4 * LateResets::kLook))
       << "the reset overtook what was sent";
@@ -72,8 +72,8 @@ TEST(LateResets, EachConnectionIsWaitedForByItself) {
   LateResets resets(loop);
   Stalled slow;
   Stalled quick;
-  resets.close(std::move(slow.sender));
-  resets.close(std::move(quick.sender));
+  resets.close(std::move(slow.sender), {});
+  resets.close(std::move(quick.sender), {});
   std::string bytes;
   int last = 0;
   ASSERT_TRUE(run_until(loop, [&] {
@@ -94,7 +94,7 @@ TEST(LateResets, BeyondItsMostItDoesNotWait) {
     auto [near, far] = unix_pair();
     send_some(near.get(), "unread");
     far_ends.push_back(std::move(far));
-    resets.close(std::move(near));
+    resets.close(std::move(near), {});
   }
   auto is_closed = [](const Fd& far) {
     std::string bytes;
@@ -110,7 +110,7 @@ TEST(LateResets, WhatStillWaitsAtTheEndIsReset) {
   Stalled stalled;
   {
     LateResets resets(loop);
-    resets.close(std::move(stalled.sender));
+    resets.close(std::move(stalled.sender), {});
     EXPECT_EQ(stalled.receiver_error(), 0);
   }
   EXPECT_TRUE(run_until(loop, [&] { return stalled.receiver_error() == ECONNRESET; }));
@@ -119,7 +119,7 @@ TEST(LateResets, WhatStillWaitsAtTheEndIsReset) {
 TEST(LateResets, ClosingNothingIsAllowed) {
   EventLoop loop;
   LateResets resets(loop);
-  resets.close(Fd());
+  resets.close(Fd(), {});
 }
 
 TEST(LateResets, WaitsNoLongerThanAFewSeconds) {
