@@ -95,6 +95,8 @@ struct ServerConfig {
   uint32_t weight = 1;
   std::optional<uint32_t> max_connections;  // absent: off
   bool backup = false;
+
+  friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
 struct HealthCheckConfig {
@@ -134,6 +136,8 @@ struct PoolConfig {
   OnDown on_down = OnDown::keep;
   milliseconds connect_timeout{2'000};
   SendProxyProtocol send_proxy_protocol = SendProxyProtocol::off;
+
+  friend bool operator==(const PoolConfig&, const PoolConfig&) = default;
 };
 
 struct Config {

@@ -38,39 +38,41 @@ PoolRegistry::Changes PoolRegistry::apply(const Config& config, const Names& nam
                                           int64_t drain_until_ms) {
   Changes changes;
   for (auto& [name, state] : states_) {
-    if (!config.pools.contains(name)) apply_pool(*state, nullptr, names, drain_until_ms, changes);
+    if (config.pools.contains(name)) continue;
+    PoolConfig without_servers = *state->config;
+    without_servers.servers.clear();
+    apply_pool(*state, without_servers, names, drain_until_ms, changes);
   }
   for (const auto& [name, pool] : config.pools) {
     auto& state = states_[name];
     if (!state) state = std::make_unique<PoolState>(workers_);
-    apply_pool(*state, std::make_shared<const PoolConfig>(pool), names, drain_until_ms, changes);
+    apply_pool(*state, pool, names, drain_until_ms, changes);
   }
   return changes;
 }
 
-void PoolRegistry::apply_pool(PoolState& state, std::shared_ptr<const PoolConfig> config,
-                              const Names& names, int64_t drain_until_ms, Changes& changes) {
+void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
+                              int64_t drain_until_ms, Changes& changes) {
+  size_t changes_before = changes.added.size() + changes.removed.size();
   std::vector<Entry> before = std::move(state.entries);
   state.entries.clear();
-  if (config) {
-    for (const ServerConfig& written : config->servers) {
-      for (ServerConfig& server : expand(written, names)) {
-        auto same = std::find_if(before.begin(), before.end(), [&](const Entry& entry) {
-          return entry.server && entry.config.name == server.name &&
-                 entry.config.address == server.address;
-        });
-        Entry entry;
-        if (same != before.end()) {
-          entry.server = std::move(same->server);
-          entry.health = same->health;
-        } else {
-          entry.server = std::make_shared<Server>(config->name, server.name, server.address,
-                                                  state.load.acquire_slot(), workers_);
-          changes.added.push_back(entry.server.get());
-        }
-        entry.config = std::move(server);
-        state.entries.push_back(std::move(entry));
+  for (const ServerConfig& written : config.servers) {
+    for (ServerConfig& server : expand(written, names)) {
+      auto same = std::find_if(before.begin(), before.end(), [&](const Entry& entry) {
+        return entry.server && entry.config.name == server.name &&
+               entry.config.address == server.address;
+      });
+      Entry entry;
+      if (same != before.end()) {
+        entry.server = std::move(same->server);
+        entry.health = same->health;
+      } else {
+        entry.server = std::make_shared<Server>(config.name, server.name, server.address,
+                                                state.load.acquire_slot(), workers_);
+        changes.added.push_back(entry.server.get());
       }
+      entry.config = std::move(server);
+      state.entries.push_back(std::move(entry));
     }
   }
   for (Entry& entry : before) {
@@ -78,7 +80,9 @@ void PoolRegistry::apply_pool(PoolState& state, std::shared_ptr<const PoolConfig
     changes.removed.push_back(entry.server.get());
     removed_.push_back({std::move(entry.server), &state, drain_until_ms});
   }
-  state.config = std::move(config);
+  bool same_members = changes.added.size() + changes.removed.size() == changes_before;
+  if (same_members && state.config && *state.config == config) return;
+  state.config = std::make_shared<const PoolConfig>(config);
   state.dirty = true;
 }
 
@@ -112,10 +116,10 @@ std::map<std::string, std::shared_ptr<const Pool>> PoolRegistry::pools() {
   std::map<std::string, std::shared_ptr<const Pool>> pools;
   for (auto& [name, state] : states_) {
     if (state->dirty) {
-      state->pool = state->config ? build(*state) : nullptr;
+      state->pool = build(*state);
       state->dirty = false;
     }
-    if (state->pool) pools[name] = state->pool;
+    pools[name] = state->pool;
   }
   return pools;
 }

@@ -43,7 +43,9 @@ class PoolRegistry {
   void set_health(Server& server, Health health);
   Health health(const Server& server) const;
 
-  // The pools as they stand; those that changed since the last call are new.
+  // The pools as they stand; those that changed since the last call are new, the others the same
+  // objects. One that is gone from the configuration stays, without servers, for what a removed
+  // listener still has open.
   std::map<std::string, std::shared_ptr<const Pool>> pools();
   bool dirty() const;
 
@@ -63,7 +65,7 @@ class PoolRegistry {
   };
   struct PoolState {
     explicit PoolState(size_t workers) : budget(workers) {}
-    std::shared_ptr<const PoolConfig> config;  // null once the pool is gone
+    std::shared_ptr<const PoolConfig> config;
     LoadTable load;
     RetryBudget budget;
     std::vector<Entry> entries;  // in the order of the configuration
@@ -77,7 +79,7 @@ class PoolRegistry {
     bool told = false;
   };
 
-  void apply_pool(PoolState& state, std::shared_ptr<const PoolConfig> config, const Names& names,
+  void apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
                   int64_t drain_until_ms, Changes& changes);
   Entry* find(const Server& server);
   std::shared_ptr<const Pool> build(PoolState& state) const;

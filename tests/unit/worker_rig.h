@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "net/connection_limit.h"
+#include "net/event_loop.h"
+#include "net/late_resets.h"
+#include "net/relay.h"
+#include "net/timeout_queue.h"
+#include "pool/worker_context.h"
+
+namespace lb {
+
+// All that a worker shares among its sessions, without its thread: the test runs the loop. It
+// remembers what it is told.
+class WorkerRig final : private ControlReports, private Peers {
+ public:
+  explicit WorkerRig(uint32_t limit = ConnectionLimit::kUnlimited)
+      : connections(limit, 1, [this](size_t) { ++wakes; }) {}
+
+  EventLoop loop;
+  TimeoutQueue timeouts{loop};
+  RelayTools relay{4};
+  LateResets resets{loop};
+  ConnectionLimit connections;
+  WorkerContext context{.index = 0,
+                        .loop = loop,
+                        .timeouts = timeouts,
+                        .relay = relay,
+                        .resets = resets,
+                        .control = *this,
+                        .peers = *this,
+                        .connections = connections,
+                        .random_state = 1};
+
+  std::vector<Server*> connects_failed;  // as reported to the control thread
+  int wakes = 0;
+  int sessions = 0;  // open now
+  int sessions_ever = 0;
+  bool peers_take_all = false;  // another worker takes over what is accepted here
+  std::vector<Fd> passed_on;
+
+ private:
+  void connect_failed(Server& server) override { connects_failed.push_back(&server); }
+  bool pass_on(const std::string&, ConnectionLimit&, Fd& client, const Address&) override {
+    if (!peers_take_all) return false;
+    passed_on.push_back(std::move(client));
+    return true;
+  }
+  void session_opened() override { ++sessions, ++sessions_ever; }
+  void session_closed() override { --sessions; }
+};
+
+}  // namespace lb
