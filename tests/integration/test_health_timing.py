@@ -16,6 +16,15 @@ def checked(*servers, on_down="keep", **check):
     return tcp_config(*named, pool={"health_check": check, "on_down": on_down}, runtime=RUNTIME)
 
 
+def started(lb, config):
+    """lb, once its checks have found all servers healthy and every worker knows."""
+    proxy = lb(config)
+    for one in config["pools"]["back"]["servers"]:
+        wait_state(proxy, one["name"], "healthy")
+    proxy.reload(config)
+    return proxy
+
+
 def wait_state(proxy, name, state, since=0):
     """Waits until the log says so, for the first time after the first `since` such lines; returns
     when that was seen."""
@@ -32,8 +41,7 @@ def hears(proxy):
 @pytest.mark.fast
 def test_a_dead_server_is_found_by_its_checks_in_time(lb, server):
     a, b = server(echo), server(echo)
-    proxy = lb(checked(a, b, interval="600ms", fast_interval="200ms", timeout="200ms", fall=3))
-    wait_state(proxy, "a", "healthy")
+    proxy = started(lb, checked(a, b, interval="600ms", fast_interval="200ms", timeout="200ms", fall=3))
     a.go_down()
     began = time.monotonic()
     took_s = wait_state(proxy, "a", "unhealthy") - began
@@ -54,8 +62,7 @@ def test_a_server_that_hangs_is_found_by_its_checks_in_time(lb, server):
 @pytest.mark.fast
 def test_it_takes_rise_passes_until_a_server_is_healthy_again(lb, server):
     a = server(echo)
-    proxy = lb(checked(a, interval="300ms", fast_interval="150ms", fall=1, rise=3))
-    wait_state(proxy, "a", "healthy")
+    proxy = started(lb, checked(a, interval="300ms", fast_interval="150ms", fall=1, rise=3))
     a.go_down()
     wait_state(proxy, "a", "unhealthy")
     checks_before = a.connections
@@ -90,9 +97,8 @@ class Moody:
 ])
 def test_only_failures_in_a_row_make_a_server_unhealthy(lb, server, moods, falls):
     one = Moody(server)
-    proxy = lb(checked(one.server, interval="50ms", fast_interval="50ms", fall=3, rise=1,
+    proxy = started(lb, checked(one.server, interval="50ms", fast_interval="50ms", fall=3, rise=1,
                        type="tcp", send="PING\r\n", expect="+PONG"))
-    wait_state(proxy, "a", "healthy")
     answers = one.answers
     one.moods.extend(moods)
     wait_until(lambda: one.answers >= answers + len(moods) + 2, "all moods were seen")
@@ -104,9 +110,7 @@ def test_only_failures_in_a_row_make_a_server_unhealthy(lb, server, moods, falls
 @pytest.mark.fast
 def test_a_failed_connect_of_a_client_starts_a_check_at_once(lb, server):
     a, b = server(names_itself("a")), server(names_itself("b"))
-    proxy = lb(checked(a, b, interval="1h", fast_interval="1h", fall=1))
-    wait_state(proxy, "b", "healthy")
-    wait_state(proxy, "a", "healthy")
+    proxy = started(lb, checked(a, b, interval="1h", fast_interval="1h", fall=1))
     a.go_down()
     began = time.monotonic()
     assert [hears(proxy) for _ in range(2)] == ["b", "b"]
@@ -116,9 +120,7 @@ def test_a_failed_connect_of_a_client_starts_a_check_at_once(lb, server):
 @pytest.mark.fast
 def test_a_failed_connect_of_a_client_alone_changes_no_state(lb, server):
     a, b = server(names_itself("a")), server(names_itself("b"))
-    proxy = lb(checked(a, b, interval="1h", fast_interval="300ms", fall=3))
-    wait_state(proxy, "b", "healthy")
-    wait_state(proxy, "a", "healthy")
+    proxy = started(lb, checked(a, b, interval="1h", fast_interval="300ms", fall=3))
     a.go_down()
     began = time.monotonic()
     assert [hears(proxy) for _ in range(2)] == ["b", "b"]
@@ -129,8 +131,7 @@ def test_a_failed_connect_of_a_client_alone_changes_no_state(lb, server):
 @pytest.mark.fast
 def test_a_server_that_failed_is_used_again_when_it_is_the_last(lb, server):
     a = server(names_itself("a"))
-    proxy = lb(checked(a, interval="1h", fast_interval="1h", fall=3))
-    wait_state(proxy, "a", "healthy")
+    proxy = started(lb, checked(a, interval="1h", fast_interval="1h", fall=3))
     a.go_down()
     proxy.connect().ends()
     a.come_back()
@@ -140,7 +141,8 @@ def test_a_server_that_failed_is_used_again_when_it_is_the_last(lb, server):
 @pytest.mark.fast
 def test_closing_what_is_open_leaves_other_servers_alone(lb, server):
     a, b = server(names_itself("a")), server(names_itself("b"))
-    proxy = lb(checked(a, b, interval="100ms", fast_interval="50ms", fall=2, on_down="close"))
+    proxy = started(lb, checked(a, b, interval="100ms", fast_interval="50ms", fall=2,
+                                on_down="close"))
     clients = [proxy.connect() for _ in range(20)]
     at = [client.receive_line() for client in clients]
     assert at.count(b"a\n") == at.count(b"b\n") == 10
@@ -158,8 +160,8 @@ def test_closing_what_is_open_leaves_other_servers_alone(lb, server):
 @pytest.mark.fast
 def test_only_a_newly_unhealthy_server_loses_its_connections(lb, server):
     a, b = server(names_itself("a")), server(names_itself("b"))
-    proxy = lb(checked(a, b, interval="100ms", fast_interval="50ms", fall=2, rise=1,
-                       on_down="close"))
+    proxy = started(lb, checked(a, b, interval="100ms", fast_interval="50ms", fall=2, rise=1,
+                                on_down="close"))
     for since in range(3):
         wait_until(lambda: "a" in {hears(proxy), hears(proxy)}, "a serves")
         a.go_down()
