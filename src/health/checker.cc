@@ -27,7 +27,8 @@ class HealthChecker::Check {
   void set_config(const HealthCheckConfig& config) {
     config_ = config;
     state_.set_thresholds(config.rise, config.fall);
-    if (!probe_) schedule();
+    // The first check of all stays as near as it is.
+    if (!probe_ && state_.health() != Health::unknown) schedule();
   }
 
   // The first check of all comes almost at once, a thousand of them spread over half a second.
