@@ -130,6 +130,10 @@ void Process::reload() {
   if (auto possible = check_reload(loaded->config); !possible) {
     return refuse(source_.name + ": " + possible.error().message);
   }
+  // While the first configuration waits for its names it cannot stay, should this one fail.
+  if (version_ == 0) {
+    if (auto applied = apply(*config_); !applied) return refuse(applied.error().message);
+  }
   prepare(std::move(loaded->config), "reloaded");
 }
 
@@ -175,7 +179,9 @@ void Process::lists_changed() {
 
 // What takes effect at start only.
 Status<> Process::check_reload(const Config& config) const {
-  if (worker_count(config) != workers_) {
+  // With `auto` at both ends nothing was changed, whatever CPUs the process may use by now.
+  bool changed = config.runtime.workers != config_->runtime.workers;
+  if (changed && worker_count(config) != workers_) {
     return fail("runtime.workers: takes effect at start; restart to change it");
   }
   return Done{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "app/named_thread.h"
@@ -69,6 +70,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   for (const auto& [name, listener] : snapshot->listeners) {
     TcpListenerPlan plan{listener.config, listener.pool, listener.limit, listener.sockets[index_]};
     auto& frontend = frontends_[name];
+    if (!frontend) frontend = take_back(name);
     if (frontend) {
       frontend->update(std::move(plan));
     } else {
@@ -144,6 +146,16 @@ void Worker::take_over(const std::string& listener, ConnectionLimit& limit, Fd c
   limit.give_back();
   team_.connections.give_back();
   session_closed();
+}
+
+// A listener that is back before its connections have ended goes on with them.
+std::unique_ptr<TcpFrontend> Worker::take_back(const std::string& listener) {
+  auto it = std::find_if(removed_.begin(), removed_.end(),
+                         [&](const Removed& removed) { return removed.listener == listener; });
+  if (it == removed_.end()) return nullptr;
+  std::unique_ptr<TcpFrontend> frontend = std::move(it->frontend);
+  removed_.erase(it);
+  return frontend;
 }
 
 TcpFrontend* Worker::find(const std::string& listener) {

@@ -81,6 +81,7 @@ class Worker final : public Peers {
   void remove(const std::string& listener, std::unique_ptr<TcpFrontend> frontend);
   void take_over(const std::string& listener, ConnectionLimit& limit, Fd client,
                  const Address& peer);
+  std::unique_ptr<TcpFrontend> take_back(const std::string& listener);
   TcpFrontend* find(const std::string& listener);
   void for_each_frontend(const std::function<void(TcpFrontend&)>& visit);
   void report_if_drained();

@@ -28,7 +28,8 @@ class HealthChecker::Check {
     if (config_ == pool.health_check) return;
     config_ = pool.health_check;
     state_.set_thresholds(config_.rise, config_.fall);
-    if (!probe_) schedule();
+    // The first check of all stays as near as it is.
+    if (!probe_ && state_.health() != Health::unknown) schedule();
   }
 
   // The first check of all comes almost at once, a thousand of them spread over half a second.

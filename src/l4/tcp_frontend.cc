@@ -37,7 +37,10 @@ void TcpFrontend::update(TcpListenerPlan plan) {
   }
   for (Listening& gone : listening_) gone.acceptor->finish();
   listening_ = std::move(kept);
+  bool other_timeouts = plan_.config && plan_.config->timeouts != plan.config->timeouts;
   plan_ = std::move(plan);
+  // Longer ones are found when the deadlines of the old ones come.
+  if (other_timeouts) sessions_.for_each([](TcpSession& session) { session.timeouts_changed(); });
   keepalive_ = keepalive_of(plan_.config->keepalive);
   for (Listening& listening : listening_) {
     if (listening.acceptor) continue;

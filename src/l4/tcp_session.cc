@@ -47,7 +47,8 @@ void TcpSession::start() {
     if (limit_ms > 0) frontend_.worker().timeouts.set(*this, started_ms_ + limit_ms);
     return;
   }
-  begin({}, read_ahead());
+  std::string_view sent = read_ahead();
+  if (state_ != State::ended) begin({}, sent);
 }
 
 // What the client has sent already, where clients of this listener usually speak first.
@@ -56,7 +57,9 @@ std::string_view TcpSession::read_ahead() {
   char* scratch = frontend_.worker().relay.scratch.get();
   ssize_t got = recv(client_.fd.get(), scratch, RelayTools::kScratchSize, 0);
   frontend_.client_first().note(got > 0);
-  if (got <= 0) return {};  // an end or an error comes again when the client's turn is
+  // The kernel tells of a reset once, and of an end in order afterwards.
+  if (got < 0 && errno != EAGAIN && errno != EINTR) end(CloseReason::client_gone);
+  if (got <= 0) return {};  // an end comes again when the client's turn is
   return {scratch, static_cast<size_t>(got)};
 }
 
@@ -333,6 +336,10 @@ void TcpSession::check_deadlines() {
   if (over(active_ms_, limits.idle)) return end(CloseReason::idle_timeout);
   int64_t deadline_ms = next_deadline_ms();
   if (deadline_ms != kNever) frontend_.worker().timeouts.set(*this, deadline_ms);
+}
+
+void TcpSession::timeouts_changed() {
+  if (state_ == State::relaying) lower_deadline();
 }
 
 void TcpSession::lower_deadline() {

@@ -33,6 +33,8 @@ class TcpSession final : public ListHook, private Timeout {
   // Once, right after construction; may end the session.
   void start();
   void end(CloseReason reason);
+  // The listener has other timeouts now.
+  void timeouts_changed();
 
   // The server that it is connected or connecting to; null while it has none.
   const Server* server() const { return lease_.server(); }

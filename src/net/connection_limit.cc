@@ -11,14 +11,14 @@ ConnectionLimit::ConnectionLimit(uint32_t limit, size_t workers,
 
 bool ConnectionLimit::take() {
   uint32_t open = open_.load(std::memory_order_seq_cst);
-  while (open < limit_.load(std::memory_order_relaxed)) {
+  while (open < limit_.load(std::memory_order_seq_cst)) {
     if (open_.compare_exchange_weak(open, open + 1, std::memory_order_seq_cst)) return true;
   }
   return false;
 }
 
-// Giving back and waiting are both sequentially consistent: either the waiter's second take() sees
-// the room, or the giver sees the waiter.
+// Giving back, raising the limit and waiting are all sequentially consistent: either the waiter's
+// second take() sees the room, or who made it sees the waiter.
 void ConnectionLimit::give_back() {
   open_.fetch_sub(1, std::memory_order_seq_cst);
   if (waiting_count_.load(std::memory_order_seq_cst) > 0) wake_waiters();

@@ -2,7 +2,9 @@
 #include "net/late_resets.h"
 
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <utility>
 
@@ -12,9 +14,17 @@ namespace lb {
 
 namespace {
 
+// A connection that the peer has reset will have nothing acknowledged any more, but goes on to
+// count what was not.
+bool is_dead(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof(info);
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_state == TCP_CLOSE;
+}
+
 bool has_unacknowledged(int fd) {
   int bytes = 0;
-  return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+  return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 && !is_dead(fd);
 }
 
 }  // namespace

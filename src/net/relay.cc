@@ -28,7 +28,7 @@ void Relay::push(std::string_view bytes, bool counted) {
 }
 
 Relay::Outcome Relay::read(Endpoint& from, Endpoint& to, RelayTools& tools) {
-  return pipe_ ? splice(from, to, tools) : copy(from, to, tools);
+  return pipe_ ? splice(from, to, tools, true) : copy(from, to, tools);
 }
 
 Relay::Outcome Relay::flush(Endpoint& from, Endpoint& to, RelayTools& tools) {
@@ -90,19 +90,25 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
     if (++streak_ >= kFullReadsToSplice) {
       streak_ = 0;
       pipe_ = tools.pipes.take();
-      if (pipe_) return splice(from, to, tools);
+      if (pipe_) return splice(from, to, tools, false);
     }
   }
   return Outcome::open;
 }
 
-Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools) {
+// `is_readable`: an event has just said so of `from`.
+Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools, bool is_readable) {
   for (int i = 0; i < kReadsPerTurn; ++i) {
     ssize_t got = ::splice(from.fd.get(), nullptr, pipe_->write_end.get(), nullptr, pipe_->capacity,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (got <= 0) {
       Outcome outcome = end_of_read(got);
-      if (outcome != Outcome::open) release(tools);
+      // Before a byte of urgent data splice(2) finds nothing for ever, though the socket stays
+      // readable: copying goes on, since recv(2) passes over it.
+      if (outcome != Outcome::open || (is_readable && i == 0)) {
+        streak_ = 0;
+        release(tools);
+      }
       return outcome;
     }
     in_pipe_ += static_cast<uint32_t>(got);

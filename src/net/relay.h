@@ -23,7 +23,9 @@ struct Endpoint {
 
   // Closes first and disarms then: the kernel forgets a closed descriptor's registration by itself,
   // and epoll_ctl on a bad descriptor is far cheaper than taking a live one out.
+  // Of two events one goes before: libevent complains of a change, unlike a removal, that fails.
   void close() {
+    if (readable.armed() && writable.armed()) writable.disarm();
     fd.reset();
     readable.disarm();
     writable.disarm();
@@ -84,7 +86,7 @@ class Relay {
   static constexpr int kSmallSplicesToCopy = 8;
 
   Outcome copy(Endpoint& from, Endpoint& to, RelayTools& tools);
-  Outcome splice(Endpoint& from, Endpoint& to, RelayTools& tools);
+  Outcome splice(Endpoint& from, Endpoint& to, RelayTools& tools, bool is_readable);
   Outcome end_of_read(ssize_t result);
   ssize_t write(Endpoint& to, const char* bytes, size_t size);
   bool write_from_pipe(Endpoint& to);

@@ -67,8 +67,11 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
         entry.server = std::move(same->server);
         entry.health = same->health;
       } else {
-        entry.server = std::make_shared<Server>(config.name, server.name, server.address,
-                                                state.load.acquire_slot(), workers_);
+        entry.server = take_back(state, server);
+        if (!entry.server) {
+          entry.server = std::make_shared<Server>(config.name, server.name, server.address,
+                                                  state.load.acquire_slot(), workers_);
+        }
         changes.added.push_back(entry.server.get());
       }
       entry.config = std::move(server);
@@ -84,6 +87,19 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
   if (same_members && state.config && *state.config == config) return;
   state.config = std::make_shared<const PoolConfig>(config);
   state.dirty = true;
+}
+
+// One that is back before it was freed goes on with its work and its counts.
+std::shared_ptr<Server> PoolRegistry::take_back(const PoolState& state,
+                                                const ServerConfig& config) {
+  auto same = std::find_if(removed_.begin(), removed_.end(), [&](const Removed& removed) {
+    return removed.state == &state && removed.server->name() == config.name &&
+           removed.server->address() == config.address;
+  });
+  if (same == removed_.end()) return nullptr;
+  std::shared_ptr<Server> server = std::move(same->server);
+  removed_.erase(same);
+  return server;
 }
 
 PoolRegistry::Entry* PoolRegistry::find(const Server& server) {

@@ -81,6 +81,7 @@ class PoolRegistry {
 
   void apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
                   int64_t drain_until_ms, Changes& changes);
+  std::shared_ptr<Server> take_back(const PoolState& state, const ServerConfig& config);
   Entry* find(const Server& server);
   std::shared_ptr<const Pool> build(PoolState& state) const;
 

@@ -360,7 +360,7 @@ TEST_F(ConnectorTest, ASourceThatIsNotOursIsNoFaultOfTheServer) {
   config_->retries.attempts = 0;
   Pool pool = this->pool();
   Connector connector;
-  EXPECT_EQ(next(connector, pool), Step::no_server);
+  EXPECT_EQ(next(connector, pool), Step::no_socket);
   EXPECT_EQ(connector.last_error(), EADDRNOTAVAIL);
   EXPECT_THAT(rig_.connects_failed, IsEmpty());
 }
