@@ -22,10 +22,10 @@ struct Endpoint {
   bool lacks_nodelay = false;
 
   // Closes first and disarms then: the kernel forgets a closed descriptor's registration by itself,
-  // and epoll_ctl on a bad descriptor is far cheaper than taking a live one out.
-  // Of two events one goes before: libevent complains of a change, unlike a removal, that fails.
+  // and epoll_ctl on a bad descriptor is far cheaper than taking a live one out. Not so where both
+  // are armed: libevent would change the registration before it takes it out, and complain.
   void close() {
-    if (readable.armed() && writable.armed()) writable.disarm();
+    if (readable.armed()) writable.disarm();
     fd.reset();
     readable.disarm();
     writable.disarm();

@@ -411,5 +411,23 @@ TEST(Endpoint, ClosesItsDescriptorAndStaysQuiet) {
       rig.loop, [&] { return rig.relay.bytes() > 0; }, std::chrono::milliseconds(10)));
 }
 
+TEST(Endpoint, ClosesWithoutAComplaintWhateverIsArmed) {
+  static int complaints;
+  complaints = 0;
+  event_set_log_callback([](int, const char*) { ++complaints; });
+  for (int armed = 0; armed < 4; ++armed) {
+    RelayRig rig;
+    rig.from.writable.bind<&RelayRig::on_writable>(rig.loop, rig.from.fd.get(), IoEvent::kWrite,
+                                                   &rig);
+    rig.from.readable.disarm();
+    if (armed & 1) rig.from.readable.arm();
+    if (armed & 2) rig.from.writable.arm();
+    rig.from.close();
+    EXPECT_FALSE(rig.from.readable.armed() || rig.from.writable.armed());
+  }
+  event_set_log_callback(nullptr);
+  EXPECT_EQ(complaints, 0) << "each would be a line on stderr";
+}
+
 }  // namespace
 }  // namespace lb
