@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "net/event_loop.h"
 #include "fake_dns.h"
+#include "net/event_loop.h"
 
 namespace lb {
 namespace {
