@@ -33,6 +33,8 @@ class TcpSession final : public ListHook, private Timeout {
   // Once, right after construction; may end the session.
   void start();
   void end(CloseReason reason);
+  // Its server is going: ends, or while it is still connecting goes on to another server.
+  void leave_server(CloseReason reason);
 
   // The server that it is connected or connecting to; null while it has none.
   const Server* server() const { return lease_.server(); }
