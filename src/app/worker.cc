@@ -53,9 +53,7 @@ void Worker::post_resume_accepting() {
 
 void Worker::post_end_sessions(const Server* server, CloseReason reason) {
   mailbox_.post([this, server, reason] {
-    for_each_frontend([&](TcpFrontend& frontend) {
-      frontend.end_sessions(reason, [server](const TcpSession& s) { return s.server() == server; });
-    });
+    for_each_frontend([&](TcpFrontend& frontend) { frontend.leave_server(server, reason); });
   });
 }
 

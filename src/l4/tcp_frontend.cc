@@ -95,6 +95,12 @@ bool TcpFrontend::admits(const Address& peer) const {
   return !plan_.config->allow || peer.is_unix() || plan_.config->allow->contains(peer);
 }
 
+void TcpFrontend::leave_server(const Server* server, CloseReason reason) {
+  sessions_.for_each([&](TcpSession& session) {
+    if (session.server() == server) session.leave_server(reason);
+  });
+}
+
 void TcpFrontend::session_ended(TcpSession& session, bool still_counts) {
   sessions_.remove(session);
   worker_.loop.retire(std::unique_ptr<TcpSession>(&session));

@@ -59,6 +59,8 @@ class TcpFrontend {
   // A connection that was counted and accepted here or by another worker.
   void serve(Fd client, const Address& peer);
 
+  // No session stays with this server, which went down or was removed.
+  void leave_server(const Server* server, CloseReason reason);
   // Ends the sessions for which `matches(session)` holds.
   template <typename Matches>
   void end_sessions(CloseReason reason, Matches matches) {

@@ -374,6 +374,16 @@ uint64_t TcpSession::key_hash() const {
   return with_port ? source_ip_port_key(peer_) : source_ip_key(peer_);
 }
 
+void TcpSession::leave_server(CloseReason reason) {
+  const Server* left = server();
+  if (state_ == State::connecting) {
+    check_connect();
+    if (server() != left || state_ == State::ended) return;
+    if (state_ == State::connecting) return connect_failed(ECONNABORTED);
+  }
+  end(reason);
+}
+
 void TcpSession::end(CloseReason reason) {
   if (state_ == State::ended) return;
   if (log::enabled(log::Level::debug)) log::debug("{}", describe(reason));

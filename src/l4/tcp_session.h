@@ -35,6 +35,8 @@ class TcpSession final : public ListHook, private Timeout {
   void end(CloseReason reason);
   // The listener has other timeouts now.
   void timeouts_changed();
+  // Its server is going: ends, or while it is still connecting goes on to another server.
+  void leave_server(CloseReason reason);
 
   // The server that it is connected or connecting to; null while it has none.
   const Server* server() const { return lease_.server(); }

@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from lbtest import echo, names_itself, silent, tcp_config, wait_until
+from lbtest import echo, names_itself, silent, sink, tcp_config, wait_until
 
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
 LATE_S = 0.5  # what a busy machine may add
@@ -170,3 +170,20 @@ def test_only_a_newly_unhealthy_server_loses_its_connections(lb, server):
         a.come_back()
         wait_state(proxy, "a", "healthy", since=since + 1)
     assert len(re.findall("b is", proxy.log())) == 1, "the state of b never changed"
+
+
+@pytest.mark.fast
+def test_who_is_still_connecting_goes_on_to_another_server(lb, server, deaf_server):
+    deaf, good = deaf_server(), server(names_itself("good"), address="127.0.0.2:0")
+    answers_for_good = server(sink, address="127.0.0.2:0")
+    answers_for_deaf = server(sink, address=f"127.0.0.1:{answers_for_good.port}")
+    proxy = lb(tcp_config(deaf, good, runtime=RUNTIME, pool={
+        "on_down": "close", "timeouts": {"connect": "30s"}, "health_check": {
+            "port": answers_for_good.port, "interval": "100ms", "fast_interval": "50ms"}}))
+    proxy.wait_log(f"{deaf.address} is healthy")
+    proxy.wait_log(f"{good.address} is healthy")
+    clients = [proxy.connect() for _ in range(10)]
+    wait_until(lambda: good.connections >= 4, "some are served, others wait")
+    answers_for_deaf.go_down()
+    for client in clients:
+        assert client.receive_line() == b"good\n"
