@@ -17,10 +17,12 @@ bool kernel_has_ipv6() {
   return static_cast<bool>(Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)));
 }
 
-bool shares_port(const SocketGroups& groups, const Address& address) {
+// Whether sockets of ours stand in the way of probing the address.
+bool overlaps(const SocketGroups& groups, const Address& address) {
   return std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
     auto bound = Address::parse(group.first.starts_with(':') ? "[::]" + group.first : group.first);
-    return bound && bound->is_ip() && bound->port() == address.port();
+    if (!bound || !bound->is_ip() || bound->port() != address.port()) return false;
+    return bound->is_wildcard() || address.is_wildcard() || *bound == address;
   });
 }
 
@@ -77,8 +79,7 @@ Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open
         groups.insert(*same);
         continue;
       }
-      auto group =
-          SocketGroup::open(address, listener, workers, !shares_port(open, address.address));
+      auto group = SocketGroup::open(address, listener, workers, !overlaps(open, address.address));
       if (!group) return fail("listeners." + name + ".address: " + group.error().message);
       groups[address.text] = std::move(*group);
     }
