@@ -8,8 +8,9 @@
 
 namespace lb {
 
-ListFollower::ListFollower(EventLoop& loop, std::function<void()> on_change)
-    : on_change_(std::move(on_change)), timer_(loop, [this] { look(); }) {}
+ListFollower::ListFollower(EventLoop& loop, std::function<void()> on_change,
+                           std::chrono::milliseconds period)
+    : on_change_(std::move(on_change)), period_(period), timer_(loop, [this] { look(); }) {}
 
 void ListFollower::follow(const Config& config) {
   files_.clear();
@@ -21,7 +22,7 @@ void ListFollower::follow(const Config& config) {
   if (files_.empty()) {
     timer_.stop();
   } else {
-    timer_.start(kPeriod);
+    timer_.start(period_);
   }
 }
 
@@ -41,7 +42,7 @@ void ListFollower::look() {
     known = now;
     changed = true;
   }
-  timer_.start(kPeriod);
+  timer_.start(period_);
   if (changed) on_change_();
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "net/event_loop.h"
@@ -20,7 +21,8 @@ class ListFollower {
  public:
   static constexpr std::chrono::milliseconds kPeriod{2000};
 
-  ListFollower(EventLoop& loop, std::function<void()> on_change);
+  ListFollower(EventLoop& loop, std::function<void()> on_change,
+               std::chrono::milliseconds period = kPeriod);
 
   // Watches the files of this configuration. The first look tells of all of them, since they may
   // have changed after the configuration was read.
@@ -37,6 +39,7 @@ class ListFollower {
   void look();
 
   std::function<void()> on_change_;
+  const std::chrono::milliseconds period_;
   std::map<std::string, std::optional<Stamp>> files_;
   Timer timer_;
 };

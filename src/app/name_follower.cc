@@ -8,11 +8,12 @@
 
 namespace lb {
 
-NameFollower::NameFollower(EventLoop& loop, std::function<void()> on_change)
+NameFollower::NameFollower(EventLoop& loop, std::function<void()> on_change,
+                           ResolverOptions options)
     : loop_(loop),
       on_change_(std::move(on_change)),
       limit_(loop, [this] { call_if_answered(true); }),
-      resolver_(loop) {}
+      resolver_(loop, std::move(options)) {}
 
 NameFollower::~NameFollower() = default;
 

@@ -19,7 +19,7 @@ namespace lb {
 class NameFollower {
  public:
   // `on_change` is told when a followed name stands for other addresses than before.
-  NameFollower(EventLoop& loop, std::function<void()> on_change);
+  NameFollower(EventLoop& loop, std::function<void()> on_change, ResolverOptions options = {});
   ~NameFollower();
 
   // Follows these too.

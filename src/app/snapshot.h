@@ -28,6 +28,7 @@ struct ListenerPlan {
 struct Snapshot {
   uint64_t version = 0;
   milliseconds drain_timeout{0};
+  // All of them, also those that only a removed listener's connections still use.
   std::map<std::string, std::shared_ptr<const Pool>> pools;
   std::map<std::string, ListenerPlan> listeners;
 };

@@ -76,10 +76,6 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
     }
   }
   std::swap(snapshot_, snapshot);
-  for (Removed& removed : removed_) {
-    auto pool = snapshot_->pools.find(removed.frontend->config().pool);
-    if (pool != snapshot_->pools.end()) removed.frontend->set_pool(pool->second);
-  }
   for (auto it = frontends_.begin(); it != frontends_.end();) {
     if (snapshot_->listeners.contains(it->first)) {
       ++it;
@@ -87,6 +83,12 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
       remove(it->first, std::move(it->second));
       it = frontends_.erase(it);
     }
+  }
+  // Those that still look for a server must not find one that is gone: it is freed once every
+  // worker has taken up a snapshot without it.
+  for (Removed& removed : removed_) {
+    auto pool = snapshot_->pools.find(removed.frontend->config().pool);
+    if (pool != snapshot_->pools.end()) removed.frontend->set_pool(pool->second);
   }
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
   // The old one goes along, to be freed there.

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "app/descriptors.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+namespace lb {
+namespace {
+
+TEST(Descriptors, ArePlannedFromTheLimit) {
+  struct Row {
+    const char* what;
+    uint64_t limit;
+    size_t workers;
+    size_t others;
+    uint32_t wanted;
+    uint32_t connections;
+    size_t pipes;
+  };
+  const Row rows[] = {
+      {"plenty", 1'048'576, 8, 100, 100'000, 100'000, 256},
+      {"the usual limit of a service", 524'288, 4, 50, 100'000, 100'000, 256},
+      {"just a few thousand", 20'000, 2, 0, 100'000, 9'440, 256},
+      {"pipes get an eighth", 4'096, 2, 0, 100'000, 1'744, 128},
+      {"the usual limit of a shell", 1'024, 2, 10, 100'000, 395, 32},
+      {"many workers", 1'024, 64, 0, 100'000, 1, 1},
+      {"hardly any", 64, 1, 0, 100'000, 1, 4},
+      {"no more than wanted", 1'048'576, 1, 0, 7, 7, 256},
+      {"more servers than descriptors", 1'024, 1, 5'000, 100, 1, 64},
+  };
+  for (const Row& row : rows) {
+    auto plan = plan_descriptors(row.limit, row.workers, row.others, row.wanted);
+    EXPECT_EQ(plan.limit, row.limit) << row.what;
+    EXPECT_EQ(plan.max_connections, row.connections) << row.what;
+    EXPECT_EQ(plan.pipes_per_worker, row.pipes) << row.what;
+  }
+}
+
+TEST(Descriptors, APlanNeverPromisesMoreThanThereAre) {
+  for (uint64_t limit = 512; limit < 3'000'000; limit += limit / 3) {
+    for (size_t workers : {1u, 2u, 8u}) {
+      for (size_t others : {0u, 20u}) {
+        auto plan = plan_descriptors(limit, workers, others, UINT32_MAX);
+        EXPECT_LE(plan.max_connections * uint64_t{2} + plan.pipes_per_worker * workers * 2 + others,
+                  limit);
+        EXPECT_GT(plan.max_connections * uint64_t{2}, limit / 3) << "most are for connections";
+      }
+    }
+  }
+}
+
+TEST(Descriptors, TheSoftLimitIsRaisedToTheHardOne) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low{.rlim_cur = 256, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  EXPECT_EQ(raise_descriptor_limit(), before.rlim_max);
+  rlimit now{};
+  getrlimit(RLIMIT_NOFILE, &now);
+  EXPECT_EQ(now.rlim_cur, before.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &before);
+}
+
+}  // namespace
+}  // namespace lb
