@@ -130,7 +130,7 @@ struct PoolConfig {
   Balance balance = Balance::round_robin;
   HashOn hash_on = HashOn::source_ip;
   std::vector<ServerConfig> servers;
-  std::vector<Address> source;  // local addresses to connect from, port 0; taken in turn
+  std::vector<Address> source;  // local addresses to connect from, port 0; any of them, by chance
   HealthCheckConfig health_check;
   RetriesConfig retries;
   OnDown on_down = OnDown::keep;
