@@ -37,13 +37,17 @@ class _Server:
         return self.is_ready()
 
     def kill(self):
-        """SIGKILL to it and to all its children, at once: nobody says goodbye."""
-        children = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        pids = [self._process.pid, *map(int, children.read_text().split())]
+        """SIGKILL to it and to all its children, at once: nobody says goodbye, nobody is left."""
+        process = pathlib.Path("/proc", str(self._process.pid))
+        self._process.send_signal(signal.SIGSTOP)  # from here on it has no more children
+        wait_until(lambda: "T (stopped)" in (process / "status").read_text(), "it stands still")
+        children = (process / "task" / process.name / "children").read_text().split()
         for number in (signal.SIGSTOP, signal.SIGKILL):  # none may tell the others
-            for pid in pids:
-                os.kill(pid, number)
+            for pid in children:
+                os.kill(int(pid), number)
+        self._process.kill()
         self._process.wait()
+        wait_until(lambda: not any(_is_running(pid) for pid in children), "its children end")
 
     def start_again(self):
         """After kill(), with the same data."""
@@ -59,6 +63,13 @@ class _Server:
                 self._process.kill()
                 self._process.wait()
         shutil.rmtree(self.directory)
+
+
+def _is_running(pid):
+    try:
+        return "Z (zombie)" not in pathlib.Path("/proc", pid, "status").read_text()
+    except FileNotFoundError:
+        return False
 
 
 class RedisServer(_Server):
