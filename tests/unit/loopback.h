@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/address.h"
 #include "common/clock.h"
@@ -75,7 +76,10 @@ class Listening {
 
 // An address of this machine at which nobody listens.
 inline Address refusing_address() {
-  return Listening().address();
+  // Kept for the process's life: a test beside this one must not listen there.
+  static std::vector<Fd> reserved;
+  reserved.push_back(reserve_address(*Address::parse("127.0.0.1:0")).value());
+  return local_address(reserved.back().get());
 }
 
 inline Fd connect_to(const Address& address) {

@@ -32,7 +32,7 @@ class ListeningSocketsTest : public testing::Test {
   static ListenAddress address(const std::string& text) {
     return {*Address::parse(text), false, text};
   }
-  static std::string free_address() { return refusing_address().to_string(); }
+  static std::string free_address() { return Listening().address().to_string(); }
   void set(const std::string& listener, const std::vector<std::string>& texts) {
     auto& config = config_.listeners[listener];
     config.name = listener;

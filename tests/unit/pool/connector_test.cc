@@ -281,6 +281,9 @@ TEST_F(ConnectorTest, WhatThisMachineLacksIsNoFaultOfTheServer) {
 }
 
 TEST_F(ConnectorTest, WithoutDescriptorsItGivesUp) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan opens a pipe to see whether memory may be read";
+#endif
   add(2);
   Pool pool = this->pool();
   Connector connector;
