@@ -107,8 +107,9 @@ void Worker::remove(const std::string& listener, std::unique_ptr<TcpFrontend> fr
       loop_.retire(std::move(it->end));
       loop_.retire(std::move(it->frontend));
       removed_.erase(it);
-      return;
+      break;
     }
+    if (draining_ && removed_.empty()) resets_.close_all();
   });
   removed.end->start(snapshot_->drain_timeout);
   removed_.push_back(std::move(removed));

@@ -104,13 +104,22 @@ void TcpFrontend::leave_server(const Server* server, CloseReason reason) {
 void TcpFrontend::session_ended(TcpSession& session, bool still_counts) {
   sessions_.remove(session);
   worker_.loop.retire(std::unique_ptr<TcpSession>(&session));
+  if (still_counts) return;
   worker_.peers.session_closed();
-  if (!still_counts) give_back_counts();
+  give_back_counts();
 }
 
 void TcpFrontend::give_back_counts() {
   plan_.limit->give_back();
   worker_.connections.give_back();
+}
+
+std::function<void()> TcpFrontend::end_of_count() const {
+  return [&worker = worker_, limit = plan_.limit] {
+    worker.peers.session_closed();
+    limit->give_back();
+    worker.connections.give_back();
+  };
 }
 
 }  // namespace lb

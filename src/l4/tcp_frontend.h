@@ -80,9 +80,9 @@ class TcpFrontend {
   bool admits(const Address& peer) const;
   // A client went away unserved; warns at most every ten seconds.
   void note_refused(CloseReason reason);
-  // The limits that each connection counts at. They outlive every worker.
-  std::vector<ConnectionLimit*> limits() const { return {plan_.limit.get(), &worker_.connections}; }
-  // `still_counts`: somebody else gives its counts back.
+  // Ends the counting of one connection when it is called, be it after this is gone.
+  std::function<void()> end_of_count() const;
+  // `still_counts`: somebody else calls end_of_count().
   void session_ended(TcpSession& session, bool still_counts);
 
  private:

@@ -418,9 +418,9 @@ bool TcpSession::close_by_reset(CloseReason reason) {
     }
     end->readable.disarm();
     end->writable.disarm();
-    std::vector<ConnectionLimit*> limits;
-    if (!still_counts) limits = frontend_.limits();
-    still_counts |= frontend_.worker().resets.close(std::move(end->fd), limits);
+    std::function<void()> closed;
+    if (!still_counts) closed = frontend_.end_of_count();
+    still_counts |= frontend_.worker().resets.close(std::move(end->fd), std::move(closed));
   }
   return still_counts;
 }

@@ -31,24 +31,33 @@ bool has_unacknowledged(int fd) {
 
 LateResets::LateResets(EventLoop& loop) : loop_(loop), timer_(loop, [this] { look(); }) {}
 
-bool LateResets::close(Fd fd, const std::vector<ConnectionLimit*>& limits) {
+bool LateResets::close(Fd fd, std::function<void()> closed) {
   if (!fd) return false;
   set_reset_on_close(fd.get());
   if (waiting_.size() >= kMost || !has_unacknowledged(fd.get())) return false;
   if (waiting_.empty()) timer_.start(kLook);
-  waiting_.push_back({std::move(fd), limits, loop_.now_ms() + kLongest_ms});
+  waiting_.push_back({std::move(fd), std::move(closed), loop_.now_ms() + kLongest_ms});
   return true;
 }
 
+void LateResets::close_all() {
+  close_if([](const Waiting&) { return true; });
+}
+
 void LateResets::look() {
-  int64_t now_ms = loop_.now_ms();
-  std::erase_if(waiting_, [now_ms](Waiting& waiting) {
-    if (now_ms < waiting.until_ms && has_unacknowledged(waiting.fd.get())) return false;
-    waiting.fd.reset();
-    for (ConnectionLimit* limit : waiting.limits) limit->give_back();
-    return true;
+  close_if([now_ms = loop_.now_ms()](const Waiting& waiting) {
+    return now_ms >= waiting.until_ms || !has_unacknowledged(waiting.fd.get());
   });
   if (!waiting_.empty()) timer_.start(kLook);
+}
+
+void LateResets::close_if(const std::function<bool(const Waiting&)>& due) {
+  std::erase_if(waiting_, [&due](Waiting& waiting) {
+    if (!due(waiting)) return false;
+    waiting.fd.reset();
+    if (waiting.closed) waiting.closed();
+    return true;
+  });
 }
 
 }  // namespace lb

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "common/fd.h"
-#include "net/connection_limit.h"
 #include "net/event_loop.h"
 
 namespace lb {
@@ -21,17 +21,20 @@ class LateResets {
 
   explicit LateResets(EventLoop& loop);
 
-  // Nobody else watches `fd` any more. While it stays open it still counts at `limits`, which then
-  // outlive this; false when it is closed already, and the counts are still the caller's.
-  bool close(Fd fd, const std::vector<ConnectionLimit*>& limits);
+  // Nobody else watches `fd` any more. True when it stays open for now: `closed` is called when it
+  // is closed, unless this is destroyed before. False when it is closed already.
+  bool close(Fd fd, std::function<void()> closed);
+  // Waits no longer for any of them.
+  void close_all();
 
  private:
   struct Waiting {
     Fd fd;
-    std::vector<ConnectionLimit*> limits;
+    std::function<void()> closed;
     int64_t until_ms;
   };
   void look();
+  void close_if(const std::function<bool(const Waiting&)>& due);
 
   EventLoop& loop_;
   std::vector<Waiting> waiting_;

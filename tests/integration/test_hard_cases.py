@@ -3,9 +3,13 @@
 under way, urgent data in a stream that is spliced."""
 
 import copy
+import fcntl
 import os
 import signal
 import socket
+import struct
+import termios
+import time
 
 import pytest
 from lbtest import echo, free_port, in_background, names_itself, tcp_config, wait_until
@@ -30,6 +34,11 @@ def with_second_listener(config, **more):
     copied["listeners"]["second"] = {
         **config["listeners"]["front"], "address": f"127.0.0.1:{free_port()}", **more}
     return copied
+
+
+def unacknowledged(connection):
+    """How many bytes of what it sent the peer's kernel does not have yet."""
+    return struct.unpack("i", fcntl.ioctl(connection.socket, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 # Reloads.
@@ -155,6 +164,44 @@ def test_a_refused_connect_says_nothing_past_the_log(lb, server):
     for _ in range(4):
         assert proxy.connect().asks(b"hello") == b"hello"
     assert "[warn]" not in proxy.log()
+
+
+@pytest.mark.fast
+def test_draining_delivers_what_a_server_sent_before_its_reset(lb, server):
+    origin = server()
+    proxy = lb(tcp_config(origin))
+    client = proxy.connect()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.send(b"?")
+    connection = origin.accept()
+    connection.receive(1)
+    size = 100_000
+    connection.send(b"x" * size)
+    wait_until(lambda: unacknowledged(connection) == 0, "lb has all of it")
+    proxy.terminate()
+    proxy.wait_notice("STOPPING=1")
+    connection.reset()
+    assert client.receive(size) == b"x" * size
+    client.expect_reset()
+    assert proxy.wait_end() == 0
+
+
+@pytest.mark.fast
+def test_draining_waits_for_a_client_that_takes_nothing_no_longer_than_it_may(lb, server):
+    origin = server()
+    proxy = lb(tcp_config(origin, runtime={"drain_timeout": "500ms"}))
+    client = proxy.connect()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.send(b"?")
+    connection = origin.accept()
+    connection.receive(1)
+    connection.send(b"x" * 100_000)
+    wait_until(lambda: unacknowledged(connection) == 0, "lb has all of it")
+    began = time.monotonic()
+    proxy.terminate()
+    connection.reset()
+    assert proxy.wait_end() == 0
+    assert time.monotonic() - began < 3
 
 
 # Urgent data.
