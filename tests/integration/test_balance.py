@@ -62,7 +62,7 @@ def test_least_connections_prefers_the_idle_server(lb, server):
     for client, name in zip(held, names):
         if name == b"b\n":
             client.close()
-    wait_until(lambda: proxy.fd_count() == before - 4, "the connections to b are gone")
+    wait_until(lambda: proxy.fd_count() <= before - 4, "the connections to b are gone")
     assert [proxy.connect().receive_line() for _ in range(2)] == [b"b\n", b"b\n"]
 
 

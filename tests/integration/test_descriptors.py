@@ -26,6 +26,9 @@ def answered(clients):
     """Which of the clients have got their greeting, and which were reset."""
     heard, were_reset = set(), set()
     for client in clients:
+        if client.was_reset:  # already when it connected
+            were_reset.add(client)
+            continue
         client.socket.setblocking(False)
         try:
             if client.was_reset:

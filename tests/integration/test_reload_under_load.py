@@ -96,7 +96,6 @@ def test_five_hundred_reloads_are_not_noticed(lb, server, swarm):
     assert extra.connections() > 100, "the added server had its share"
 
 
-@pytest.mark.fast
 def test_signals_in_quick_succession_end_in_the_last_configuration(lb, server):
     config = tcp_config(server(echo), runtime={"drain_timeout": "1s"})
     proxy = lb(config)
