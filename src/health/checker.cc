@@ -45,7 +45,7 @@ class HealthChecker::Check {
     if (config_.port) address.set_port(*config_.port);
     probe_ = make_tcp_probe(owner_.loop_, address, source_, config_);
     late_.start(config_.timeout);
-    probe_->start([this](ProbeResult result) { finish(result); });
+    probe_->start([this](const ProbeResult& result) { finish(result); });
   }
 
  private:
