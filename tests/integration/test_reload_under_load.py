@@ -96,6 +96,7 @@ def test_five_hundred_reloads_are_not_noticed(lb, server, swarm):
     assert extra.connections() > 100, "the added server had its share"
 
 
+@pytest.mark.fast
 def test_signals_in_quick_succession_end_in_the_last_configuration(lb, server):
     config = tcp_config(server(echo), runtime={"drain_timeout": "1s"})
     proxy = lb(config)
@@ -111,7 +112,11 @@ def test_signals_in_quick_succession_end_in_the_last_configuration(lb, server):
     assert client.asks(b"still here") == b"still here"
 
     def answers():
-        with connect(added) as other:
-            return other.asks(b"hello") == b"hello"
+        # The READY=1 that reload() saw may have been that of an earlier signal.
+        try:
+            with connect(added) as other:
+                return other.asks(b"hello") == b"hello"
+        except ConnectionRefusedError:
+            return False
 
     wait_until(answers, "the added address answers")
