@@ -11,6 +11,7 @@
 #include "common/address.h"
 #include "common/cidr.h"
 #include "common/log.h"
+#include "config/health_check.h"
 
 namespace lb {
 
@@ -97,20 +98,6 @@ struct ServerConfig {
   bool backup = false;
 
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
-};
-
-struct HealthCheckConfig {
-  bool enabled = true;  // off: always healthy
-  milliseconds interval{5'000};
-  milliseconds timeout{2'000};
-  uint32_t rise = 2;
-  uint32_t fall = 3;
-  milliseconds fast_interval{1'000};
-  std::optional<uint16_t> port;  // another port than the traffic's
-  std::string send;              // tcp; sent after connecting
-  std::string expect;            // tcp; the answer must begin with it
-
-  friend bool operator==(const HealthCheckConfig&, const HealthCheckConfig&) = default;
 };
 
 struct RetriesConfig {

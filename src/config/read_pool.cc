@@ -113,7 +113,9 @@ void read_pool(const Value& value, Draft& draft) {
     read_source(*found, pool);
     check_families(*found, pool);
   }
-  if (auto found = section.find("health_check")) read_health_check(*found, pool.health_check);
+  if (auto found = section.find("health_check")) {
+    read_health_check(*found, draft.directory, pool.health_check);
+  }
   if (auto found = section.find("retries")) read_retries(*found, pool.retries);
   section.read("on_down", pool.on_down,
                one_of<OnDown>({{"keep", OnDown::keep}, {"close", OnDown::close}}));

@@ -39,7 +39,12 @@ void read_log(const Value& value, log::Settings& log);
 void read_listener(const Value& value, Draft& draft);
 void read_pool(const Value& value, Draft& draft);
 void read_servers(const Value& value, PoolConfig& pool);
-void read_health_check(const Value& value, HealthCheckConfig& check);
+// Relative files are taken from `directory`.
+void read_health_check(const Value& value, const std::filesystem::path& directory,
+                       HealthCheckConfig& check);
+// The keys that only checks of its type have.
+void read_check_of_type(Section& section, const std::filesystem::path& directory,
+                        HealthCheckConfig& check);
 
 inline constexpr milliseconds kLongest{365LL * 24 * 3'600'000};  // 365d
 inline constexpr uint32_t kMostConnections = 10'000'000;

@@ -2,7 +2,6 @@
 #include "health/checker.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "common/clock.h"
@@ -18,18 +17,23 @@ class HealthChecker::Check {
       : owner_(owner),
         server_(server),
         config_(pool.health_check),
-        source_(source_of(server, pool)),
+        target_(target_of(server, pool)),
         state_(config_.rise, config_.fall),
         next_(owner.loop_, [this] { begin(); }),
-        late_(owner.loop_, [this] { finish({.detail = "timeout"}); }) {}
+        late_(owner.loop_, [this] { time_out(); }) {}
+
+  // A probe may be the one that calls.
+  ~Check() { retire_probe(); }
 
   void set_config(const PoolConfig& pool) {
-    source_ = source_of(server_, pool);
-    if (config_ == pool.health_check) return;
+    ProbeTarget target = target_of(server_, pool);
+    if (config_ == pool.health_check && target_ == target) return;
     config_ = pool.health_check;
+    target_ = std::move(target);
     state_.set_thresholds(config_.rise, config_.fall);
+    outdated_ = true;
     // The first check of all stays as near as it is.
-    if (!probe_ && state_.health() != Health::unknown) schedule();
+    if (!running_ && state_.health() != Health::unknown) schedule();
   }
 
   // The first check of all comes almost at once, a thousand of them spread over half a second.
@@ -40,18 +44,25 @@ class HealthChecker::Check {
 
   void begin() {
     next_.stop();
-    if (probe_) return;
-    Address address = server_.address();
-    if (config_.port) address.set_port(*config_.port);
-    probe_ = make_tcp_probe(owner_.loop_, address, source_, config_);
+    if (running_) return;
+    if (std::exchange(outdated_, false)) {
+      retire_probe();
+      probe_ = make_probe({owner_.loop_}, target_, config_);
+    }
+    running_ = true;
     late_.start(config_.timeout);
     probe_->start([this](const ProbeResult& result) { finish(result); });
   }
 
  private:
+  void time_out() {
+    probe_->cancel();
+    finish({.detail = "timeout"});
+  }
+
   void finish(const ProbeResult& result) {
     late_.stop();
-    if (probe_) owner_.loop_.retire(std::move(probe_));  // it is the one that calls
+    running_ = false;
     if (!result.made) {
       log::debug("server {}/{}: not checked: {}", server_.pool(), server_.name(), result.detail);
       return schedule();
@@ -62,6 +73,12 @@ class HealthChecker::Check {
     if (changed) owner_.on_transition_(server_, {before, *changed, result.detail});
   }
 
+  void retire_probe() {
+    if (!probe_) return;
+    probe_->cancel();
+    owner_.loop_.retire(std::move(probe_));
+  }
+
   // A tenth earlier or later, so that checks which fell together drift apart.
   void schedule() {
     milliseconds pause =
@@ -70,12 +87,15 @@ class HealthChecker::Check {
     next_.start(milliseconds(pause.count() - tenth_ms + jitter(2 * tenth_ms)));
   }
 
-  // A server that may be reached from certain addresses only is checked from one of them.
-  static std::optional<Address> source_of(const Server& server, const PoolConfig& pool) {
-    for (const Address& source : pool.source) {
-      if (source.family() == server.address().family()) return source;
-    }
-    return std::nullopt;
+  static ProbeTarget target_of(const Server& server, const PoolConfig& pool) {
+    ProbeTarget target{.address = server.address(), .pool = server.pool(), .server = server.name()};
+    if (pool.health_check.port) target.address.set_port(*pool.health_check.port);
+    // A server that may be reached from certain addresses only is checked from one of them.
+    auto source = std::find_if(pool.source.begin(), pool.source.end(), [&](const Address& address) {
+      return address.family() == target.address.family();
+    });
+    if (source != pool.source.end()) target.source = *source;
+    return target;
   }
 
   int64_t jitter(int64_t up_to_ms) {
@@ -87,9 +107,11 @@ class HealthChecker::Check {
   HealthChecker& owner_;
   Server& server_;
   HealthCheckConfig config_;
-  std::optional<Address> source_;
+  ProbeTarget target_;
   RiseFall state_;
   std::unique_ptr<Probe> probe_;
+  bool outdated_ = true;  // the next check needs a new probe
+  bool running_ = false;
   Timer next_;
   Timer late_;
 };

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "health/probe.h"
+#include "health/probes.h"
 #include "net/socket.h"
 
 namespace lb {
@@ -14,17 +14,18 @@ namespace {
 
 class TcpProbe final : public Probe {
  public:
-  TcpProbe(EventLoop& loop, const Address& address, const std::optional<Address>& source,
-           const HealthCheckConfig& config)
+  TcpProbe(EventLoop& loop, const ProbeTarget& target, const HealthCheckConfig& config)
       : loop_(loop),
-        address_(address),
-        source_(source),
+        address_(target.address),
+        source_(target.source),
         send_(config.send),
         expect_(config.expect),
         failed_later_(loop, [this] { not_started(); }) {}
 
   void start(Callback done) override {
     done_ = std::move(done);
+    sent_ = 0;
+    seen_ = 0;
     auto fd = connect_stream(address_, source_ ? &*source_ : nullptr);
     if (!fd) {
       start_error_ = fd.error();
@@ -35,6 +36,14 @@ class TcpProbe final : public Probe {
     readable_.bind<&TcpProbe::on_readable>(loop_, fd_.get(), IoEvent::kRead, this);
     writable_.bind<&TcpProbe::on_writable>(loop_, fd_.get(), IoEvent::kWrite, this);
     writable_.arm();
+  }
+
+  void cancel() override {
+    failed_later_.stop();
+    readable_.disarm();
+    writable_.disarm();
+    fd_.reset();
+    done_ = nullptr;
   }
 
  private:
@@ -72,15 +81,13 @@ class TcpProbe final : public Probe {
   }
 
   void not_started() {
-    auto done = std::move(done_);
+    auto done = std::exchange(done_, nullptr);
     done({.made = !lacks_resources(start_error_), .detail = strerror(start_error_)});
   }
 
-  // The callback may destroy this.
   void finish(bool passed, std::string detail) {
-    readable_.disarm();
-    writable_.disarm();
-    auto done = std::move(done_);
+    auto done = std::exchange(done_, nullptr);
+    cancel();
     done({.passed = passed, .detail = std::move(detail)});
   }
 
@@ -101,10 +108,9 @@ class TcpProbe final : public Probe {
 
 }  // namespace
 
-std::unique_ptr<Probe> make_tcp_probe(EventLoop& loop, const Address& address,
-                                      const std::optional<Address>& source,
+std::unique_ptr<Probe> make_tcp_probe(const ProbeMeans& means, const ProbeTarget& target,
                                       const HealthCheckConfig& config) {
-  return std::make_unique<TcpProbe>(loop, address, source, config);
+  return std::make_unique<TcpProbe>(means.loop, target, config);
 }
 
 }  // namespace lb

@@ -228,9 +228,10 @@ TEST(GoodFiles, EveryKeyOfAPoolTakesItsValue) {
   EXPECT_EQ(pool.balance, Balance::hash);
   EXPECT_EQ(pool.hash_on, HashOn::source_ip_port);
   EXPECT_EQ(pool.source, (std::vector<Address>{address("10.0.0.5:0"), address("[2001:db8::5]:0")}));
-  EXPECT_EQ(pool.health_check, (HealthCheckConfig{true, milliseconds(10'000), milliseconds(20'000),
-                                                  1, 5, milliseconds(100), 9000,
-                                                  std::string("PING\r\n\0\x01", 8), "+PONG"}));
+  EXPECT_EQ(
+      pool.health_check,
+      (HealthCheckConfig{true, CheckType::tcp, milliseconds(10'000), milliseconds(20'000), 1, 5,
+                         milliseconds(100), 9000, std::string("PING\r\n\0\x01", 8), "+PONG"}));
   EXPECT_EQ(pool.retries, (RetriesConfig{0, milliseconds(0), milliseconds(2'000), 100}));
   EXPECT_EQ(pool.on_down, OnDown::close);
   EXPECT_EQ(pool.connect_timeout, milliseconds(100));

@@ -21,7 +21,7 @@ std::optional<ProbeResult> probe(EventLoop& loop, const Address& address,
                                  const HealthCheckConfig& config) {
   std::optional<ProbeResult> result;
   int calls = 0;
-  auto probe = make_tcp_probe(loop, address, std::nullopt, config);
+  auto probe = make_probe({loop}, {.address = address}, config);
   probe->start([&](ProbeResult r) {
     result = std::move(r);
     ++calls;
@@ -133,33 +133,58 @@ TEST(TcpProbe, SendsMoreThanASocketTakesAtOnce) {
   EXPECT_TRUE(server.received == config.send);
 }
 
-TEST(TcpProbe, DestroyingItEndsIt) {
-  EventLoop loop;
-  FakeServer server(loop);
-  HealthCheckConfig config;
-  config.expect = "never said";
-  bool called = false;
-  auto probe = make_tcp_probe(loop, server.address(), std::nullopt, config);
-  probe->start([&](const ProbeResult&) { called = true; });
-  ASSERT_TRUE(run_until(loop, [&] { return server.connections == 1; }));
-  probe.reset();
-  EXPECT_TRUE(run_until(loop, [&] { return server.client_closed; }));
-  EXPECT_FALSE(called);
+TEST(TcpProbe, DestroyingOrCancellingItEndsIt) {
+  for (bool destroy : {true, false}) {
+    EventLoop loop;
+    FakeServer server(loop);
+    HealthCheckConfig config;
+    config.expect = "never said";
+    bool called = false;
+    auto probe = make_probe({loop}, {.address = server.address()}, config);
+    probe->start([&](const ProbeResult&) { called = true; });
+    ASSERT_TRUE(run_until(loop, [&] { return server.connections == 1; }));
+    if (destroy) {
+      probe.reset();
+    } else {
+      probe->cancel();
+    }
+    EXPECT_TRUE(run_until(loop, [&] { return server.client_closed; }));
+    EXPECT_FALSE(called);
+  }
 }
 
-TEST(TcpProbe, TheCallbackMayDestroyIt) {
+TEST(TcpProbe, TheCallbackMayCancelItAndStartTheNextCheck) {
   EventLoop loop;
   FakeServer server(loop);
   for (const Address& address :
        {server.address(), refusing_address(), *Address::parse("unix:/no/such/x.sock")}) {
-    std::unique_ptr<Probe> probe = make_tcp_probe(loop, address, std::nullopt, {});
-    bool called = false;
-    probe->start([&](const ProbeResult&) {
-      called = true;
-      probe.reset();
+    auto probe = make_probe({loop}, {.address = address}, {});
+    int results = 0;
+    probe->start([&](const ProbeResult& first) {
+      probe->cancel();
+      probe->start([&, passed = first.passed](const ProbeResult& second) {
+        results = 2;
+        EXPECT_EQ(second.passed, passed);
+      });
     });
-    EXPECT_TRUE(run_until(loop, [&] { return called; }));
+    EXPECT_TRUE(run_until(loop, [&] { return results == 2; }));
   }
+}
+
+TEST(TcpProbe, EachCheckBeginsAnew) {
+  EventLoop loop;
+  FakeServer server(loop);
+  server.pieces = {"+PO", "NG"};
+  HealthCheckConfig config;
+  config.send = "PING";
+  config.expect = "+PONG";
+  auto probe = make_probe({loop}, {.address = server.address()}, config);
+  for (int i = 0; i < 3; ++i) {
+    bool passed = false;
+    probe->start([&](const ProbeResult& result) { passed = result.passed; });
+    EXPECT_TRUE(run_until(loop, [&] { return passed; }));
+  }
+  EXPECT_EQ(server.connections, 3);
 }
 
 }  // namespace
