@@ -33,6 +33,7 @@ HOMES = [
     (r"CLI/.*", r"main\.cc$"),
     (r"ares[a-z_]*\.h", r"net/resolver"),
     (r"spdlog/.*", r"common/log"),
+    (r"nlohmann/.*", r"common/json"),
     (r"fmt/.*", r""),
     (r"nghttp2/.*", r"l7/http2_"),
 ]
