@@ -12,6 +12,9 @@ namespace lb {
 
 namespace {
 
+// Between two looks whether there is a socket again.
+constexpr int64_t kSocketPause_ms = 100;
+
 // Failures of this machine, not of the server.
 bool is_local(int error) {
   return lacks_resources(error) || error == EADDRNOTAVAIL || error == EADDRINUSE;
@@ -29,7 +32,9 @@ const Address* choose_source(const std::vector<Address>& sources, int family, ui
 }  // namespace
 
 Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
-  if (tries_ == 0) pool.budget().count_work(worker.index, worker.loop.now_ms());
+  if (!std::exchange(counted_, true)) {
+    pool.budget().count_work(worker.index, worker.loop.now_ms());
+  }
   want_.key_hash = key_hash;
   want_.random = worker.next_random();
   want_.now_ms = worker.loop.now_ms();
@@ -46,6 +51,7 @@ Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_
       address, choose_source(pool.config().source, address.family(), worker.next_random()),
       data_follows_);
   if (!fd) return failed(fd.error(), std::move(*lease), pool, worker, key_hash);
+  lacking_since_ms_ = 0;
   fd_ = std::move(*fd);
   lease_ = std::move(*lease);
   return Step::connecting;
@@ -56,12 +62,25 @@ Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, Work
   Server& server = *lease.server();
   last_error_ = error;
   log::debug("server {}/{}: connect failed: {}", server.pool(), server.name(), strerror(error));
-  if (error == EMFILE || error == ENFILE) return Step::no_socket;
+  if (error == EMFILE || error == ENFILE) {
+    --tries_;  // no other server would help
+    return wait_for_socket(pool, worker);
+  }
   want_.tried.push_back(&server);
   if (!is_local(error)) blame(server, pool, worker);
   lease.reset();  // from here on the server may be freed
   if (may_retry(pool, worker)) return next(pool, worker, key_hash);
-  return is_local(error) ? Step::no_socket : Step::no_server;
+  return is_local(error) ? wait_for_socket(pool, worker) : Step::no_server;
+}
+
+// Others give theirs back: the client, which holds a descriptor already, is not to suffer for it.
+Connector::Step Connector::wait_for_socket(const Pool& pool, WorkerContext& worker) {
+  int64_t now_ms = worker.loop.now_ms();
+  if (lacking_since_ms_ == 0) lacking_since_ms_ = now_ms;
+  int64_t left_ms = lacking_since_ms_ + pool.config().connect_timeout.count() - now_ms;
+  if (left_ms <= 0) return Step::no_socket;
+  pause_ms_ = std::min(left_ms, kSocketPause_ms);
+  return Step::pause;
 }
 
 // Whether there may be another try.

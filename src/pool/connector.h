@@ -15,7 +15,8 @@ namespace lb {
 // connect, and after a failure goes on by the pool's retry rules: another server at once, in turn
 // those not tried yet; the same one again only after a growing, jittered pause; at most `attempts`
 // tries after the first, within the pool's budget, which refused connects do not count against.
-// The owner watches the descriptor and the time. Worker thread.
+// While this machine has no socket to spare it waits for one as long as a connect may take. The
+// owner watches the descriptor and the time. Worker thread.
 class Connector {
  public:
   enum class Step {
@@ -23,7 +24,7 @@ class Connector {
     pause,       // call again in pause_ms()
     no_server,   // nothing usable, or every try failed
     full,        // usable servers exist, each at its max_connections
-    no_socket,   // this machine is out of descriptors or ports
+    no_socket,   // this machine is out of descriptors or ports, and has been for too long
   };
 
   // The owner has bytes to send as soon as a connect is through.
@@ -43,6 +44,7 @@ class Connector {
  private:
   bool may_retry(const Pool& pool, WorkerContext& worker);
   Step pause(const Pool& pool, WorkerContext& worker);
+  Step wait_for_socket(const Pool& pool, WorkerContext& worker);
   void blame(Server& server, const Pool& pool, WorkerContext& worker);
 
   Fd fd_;
@@ -51,7 +53,9 @@ class Connector {
   uint32_t tries_ = 0;   // begun
   uint32_t pauses_ = 0;  // taken
   int64_t pause_ms_ = 0;
+  int64_t lacking_since_ms_ = 0;  // a socket; 0 = not
   int last_error_ = 0;
+  bool counted_ = false;  // as work of the pool
   bool data_follows_ = false;
 };
 

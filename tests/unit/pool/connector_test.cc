@@ -51,6 +51,9 @@ class ConnectorTest : public testing::Test {
     lease = connector.take_lease();
     return lease.server();
   }
+  void wait_until_ms(int64_t time_ms) {
+    run_until(rig_.loop, [&] { return rig_.loop.now_ms() >= time_ms; });
+  }
   void use_up_budget() {
     while (budget_.take(config_->retries.budget_percent, rig_.loop.now_ms())) {
     }
@@ -271,7 +274,7 @@ TEST_F(ConnectorTest, WhatThisMachineLacksIsNoFaultOfTheServer) {
     Server* server = trying(connector, lease);
     connector.take_fd();
     Step step = connector.failed(error, std::move(lease), pool, rig_.context, 0);
-    EXPECT_EQ(step, error == EMFILE || error == ENFILE ? Step::no_socket : Step::connecting)
+    EXPECT_EQ(step, error == EMFILE || error == ENFILE ? Step::pause : Step::connecting)
         << strerror(error);
     EXPECT_EQ(server->avoid_until_ms, 0) << strerror(error);
     EXPECT_EQ(server->cell(0).connect_failures, 0u) << strerror(error);
@@ -280,18 +283,31 @@ TEST_F(ConnectorTest, WhatThisMachineLacksIsNoFaultOfTheServer) {
   EXPECT_THAT(rig_.connects_failed, IsEmpty());
 }
 
-TEST_F(ConnectorTest, WithoutDescriptorsItGivesUp) {
+TEST_F(ConnectorTest, WithoutDescriptorsItWaitsForOneAsLongAsAConnectMayTake) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "UBSan opens a pipe to see whether memory may be read";
 #endif
   add(2);
+  config_->retries.attempts = 0;  // which waiting does not count against
+  config_->connect_timeout = milliseconds(150);
   Pool pool = this->pool();
-  Connector connector;
+  Connector patient;
+  Connector late;
+  int64_t began_ms = rig_.loop.now_ms();
   {
     NoDescriptors none;
-    EXPECT_EQ(next(connector, pool), Step::no_socket);
+    EXPECT_EQ(next(patient, pool), Step::pause);
+    EXPECT_EQ(patient.pause_ms(), 100);
+    EXPECT_EQ(next(late, pool), Step::pause);
+    wait_until_ms(began_ms + 110);
+    EXPECT_EQ(next(late, pool), Step::pause);
+    EXPECT_LE(late.pause_ms(), 40);
+    wait_until_ms(began_ms + 150);
+    EXPECT_EQ(next(late, pool), Step::no_socket);
   }
-  EXPECT_EQ(connector.last_error(), EMFILE);
+  EXPECT_EQ(late.last_error(), EMFILE);
+  EXPECT_EQ(next(patient, pool), Step::connecting) << "somebody gave one back";
+  patient.take_lease().reset();
   EXPECT_EQ(servers_.active(0) + servers_.active(1), 0u);
   EXPECT_THAT(rig_.connects_failed, IsEmpty());
 }
@@ -363,7 +379,7 @@ TEST_F(ConnectorTest, ASourceThatIsNotOursIsNoFaultOfTheServer) {
   config_->retries.attempts = 0;
   Pool pool = this->pool();
   Connector connector;
-  EXPECT_EQ(next(connector, pool), Step::no_socket);
+  EXPECT_EQ(next(connector, pool), Step::pause) << "a port may be free soon";
   EXPECT_EQ(connector.last_error(), EADDRNOTAVAIL);
   EXPECT_THAT(rig_.connects_failed, IsEmpty());
 }
