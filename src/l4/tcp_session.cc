@@ -43,9 +43,7 @@ void TcpSession::start() {
   if (config.proxy_protocol_trusted && config.proxy_protocol_trusted->contains(peer_)) {
     partial_header_ = std::make_unique<std::string>();
     client_.readable.arm();
-    int64_t limit_ms = config.timeouts.tls_handshake.count();
-    if (limit_ms > 0) frontend_.worker().timeouts.set(*this, started_ms_ + limit_ms);
-    return;
+    return lower_deadline();
   }
   std::string_view sent = read_ahead();
   if (state_ != State::ended) begin({}, sent);
@@ -69,6 +67,7 @@ void TcpSession::read_proxy_header() {
   ssize_t got = recv(client_.fd.get(), scratch, RelayTools::kScratchSize, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return end(CloseReason::client_gone);
+  active_ms_ = frontend_.worker().loop.now_ms();
   partial_header_->append(scratch, static_cast<size_t>(got));
   ProxyParse parsed = parse_proxy_header(*partial_header_);
   if (parsed.state == ProxyParse::State::incomplete) return;
@@ -307,12 +306,13 @@ void TcpSession::note_client_progress() {
 void TcpSession::on_timeout() {
   switch (state_) {
     case State::reading_header:
-      return end(CloseReason::header_timeout);
+      return check_deadlines();
     case State::pausing:
       return follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
     case State::connecting:
       return check_late_connect();
     case State::relaying:
+      if (!settled_) settle();
       return check_deadlines();
     case State::ended:
       return;
@@ -320,7 +320,6 @@ void TcpSession::on_timeout() {
 }
 
 void TcpSession::check_deadlines() {
-  if (!settled_) settle();
   const ListenerTimeouts& limits = frontend_.config().timeouts;
   int64_t now_ms = frontend_.worker().loop.now_ms();
   auto over = [now_ms](int64_t since_ms, milliseconds limit) {
@@ -328,6 +327,9 @@ void TcpSession::check_deadlines() {
   };
   if (client_stalled_ms_ != 0 && over(client_stalled_ms_, limits.send)) {
     return end(CloseReason::send_timeout);
+  }
+  if (state_ == State::reading_header && over(started_ms_, limits.tls_handshake)) {
+    return end(CloseReason::header_timeout);
   }
   bool half_closed = to_server_.end_seen() != to_client_.end_seen();
   if (half_closed && over(active_ms_, limits.half_close)) {
@@ -339,7 +341,7 @@ void TcpSession::check_deadlines() {
 }
 
 void TcpSession::timeouts_changed() {
-  if (state_ == State::relaying) lower_deadline();
+  if (state_ == State::relaying || state_ == State::reading_header) lower_deadline();
 }
 
 void TcpSession::lower_deadline() {
@@ -354,6 +356,7 @@ int64_t TcpSession::next_deadline_ms() const {
     if (limit.count() > 0) deadline_ms = std::min(deadline_ms, since_ms + limit.count());
   };
   consider(active_ms_, limits.idle);
+  if (state_ == State::reading_header) consider(started_ms_, limits.tls_handshake);
   if (to_server_.end_seen() != to_client_.end_seen()) consider(active_ms_, limits.half_close);
   if (client_stalled_ms_ != 0) consider(client_stalled_ms_, limits.send);
   return deadline_ms;

@@ -133,6 +133,18 @@ def test_a_header_that_is_late_ends_the_connection_after_tls_handshake(lb, serve
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize("said", [b"", b"PROXY TCP4 127.0.0.1"])
+def test_without_tls_handshake_a_header_is_awaited_as_long_as_idle_allows(lb, server, said):
+    proxy = lb(with_timeouts(server(echo), proxy_protocol={"trusted": ["127.0.0.0/8"]},
+                             tls_handshake="off", idle="500ms"))
+    client = proxy.connect()
+    client.expect_nothing(for_s=0.3)
+    began = time.monotonic()
+    client.send(said)
+    expect_end_after(0.5 if said else 0.2, client, began)
+
+
+@pytest.mark.fast
 def test_what_is_off_does_not_end_anything(lb, server, deaf_server):
     everything_off = dict.fromkeys(("idle", "half_close", "send", "tls_handshake"), "off")
     one = server()
