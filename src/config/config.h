@@ -68,8 +68,10 @@ struct ListenerConfig {
   std::vector<ListenAddress> addresses;
   std::string pool;
   uint32_t backlog = 4096;
-  std::optional<CidrSet> proxy_protocol_trusted;  // absent: no PROXY header is read
-  std::optional<CidrSet> allow;                   // absent: everyone
+  // Whose connections begin with a PROXY header, beside all that come to unix sockets. Absent:
+  // nobody's.
+  std::optional<CidrSet> proxy_protocol_trusted;
+  std::optional<CidrSet> allow;  // absent: everyone
   CidrSet deny;
   NetworkSource allow_source;  // what `allow` was made from; its files are followed
   NetworkSource deny_source;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The section listeners.NAME.
+#include <algorithm>
+
 #include "common/log.h"
 #include "config/addresses.h"
 #include "config/network_list.h"
@@ -61,9 +63,15 @@ std::vector<Cidr> read_network_items(const Value& list) {
 void read_proxy_protocol(const Value& value, ListenerConfig& listener) {
   if (value.is_off()) return;
   Section section(value);
-  auto trusted = section.require("trusted",
-                                 "list the networks whose connections begin with a "
-                                 "PROXY header");
+  bool only_unix = !listener.addresses.empty() &&
+                   std::all_of(listener.addresses.begin(), listener.addresses.end(),
+                               [](const auto& listen) { return listen.address.is_unix(); });
+  if (only_unix && value.is_map()) listener.proxy_protocol_trusted.emplace();
+  auto trusted = listener.proxy_protocol_trusted
+                     ? section.find("trusted")
+                     : section.require("trusted",
+                                       "list the networks whose connections begin with a "
+                                       "PROXY header");
   if (trusted) listener.proxy_protocol_trusted = CidrSet(read_network_items(*trusted));
 }
 

@@ -61,9 +61,7 @@ void TcpFrontend::stop_accepting() {
 }
 
 void TcpFrontend::accepted(Fd client, const Address& peer) {
-  const auto& trusted = plan_.config->proxy_protocol_trusted;
-  bool header_follows = trusted && trusted->contains(peer);
-  if (!header_follows && !admits(peer)) {
+  if (!header_follows(peer) && !admits(peer)) {
     set_reset_on_close(client.get());
     give_back_counts();
     log::debug("listener {}: {} denied", plan_.config->name, peer.to_string());
@@ -88,6 +86,13 @@ void TcpFrontend::note_refused(CloseReason reason) {
                refused_, refused_ == 1 ? "" : "s", to_string(reason));
   refused_ = 0;
   refused_warned_ms_ = now_ms;
+}
+
+// A peer at a unix socket has no address that could be listed: the permissions of the socket say
+// who it is.
+bool TcpFrontend::header_follows(const Address& peer) const {
+  const auto& trusted = plan_.config->proxy_protocol_trusted;
+  return trusted && (peer.is_unix() || trusted->contains(peer));
 }
 
 bool TcpFrontend::admits(const Address& peer) const {

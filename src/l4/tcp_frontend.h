@@ -77,6 +77,8 @@ class TcpFrontend {
   const ListenerConfig& config() const { return *plan_.config; }
   const std::optional<Keepalive>& keepalive() const { return keepalive_; }
   ClientFirst& client_first() { return client_first_; }
+  // Whether a connection from this peer begins with a PROXY header.
+  bool header_follows(const Address& peer) const;
   bool admits(const Address& peer) const;
   // A client went away unserved; warns at most every ten seconds.
   void note_refused(CloseReason reason);

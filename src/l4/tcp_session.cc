@@ -39,8 +39,7 @@ void TcpSession::start() {
   int fd = client_.fd.get();
   client_.readable.bind<&TcpSession::on_client_readable>(loop, fd, IoEvent::kRead, this);
   client_.writable.bind<&TcpSession::on_client_writable>(loop, fd, IoEvent::kWrite, this);
-  const ListenerConfig& config = frontend_.config();
-  if (config.proxy_protocol_trusted && config.proxy_protocol_trusted->contains(peer_)) {
+  if (frontend_.header_follows(peer_)) {
     partial_header_ = std::make_unique<std::string>();
     client_.readable.arm();
     return lower_deadline();

@@ -5,7 +5,7 @@ import socket
 import struct
 
 import pytest
-from lbtest import echo, tcp_config
+from lbtest import echo, free_port, tcp_config
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LISTENS = {"proxy_protocol": {"trusted": ["127.0.0.0/8"]}}
@@ -129,6 +129,32 @@ def test_a_peer_that_is_not_trusted_is_served_unread(lb, server):
     listener = {"proxy_protocol": {"trusted": ["192.0.2.0/24"]}}
     client = lb(tcp_config(server(echo), listener=listener)).connect()
     assert client.asks(HEADERS["v1"]) == HEADERS["v1"]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("listens", [{"proxy_protocol": {}}, {"proxy_protocol": {"trusted": ["192.0.2.0/24"]}}])
+def test_who_comes_to_a_unix_socket_begins_with_a_header(lb, server, tmp_path_factory, listens):
+    address = f"unix:{tmp_path_factory.mktemp('s')}/lb.sock"
+    one = server()
+    proxy = lb(tcp_config(one, address=address, listener={**listens, "deny": ["192.0.3.0/24"]},
+                          pool={"send_proxy_protocol": "v1"}))
+    proxy.connect().send(HEADERS["v1"] + b"hello")
+    there = one.accept()
+    assert there.receive_line() == SEEN["v1"]
+    assert there.receive(5) == b"hello"
+    assert proxy.connect().send(HEADERS["v1"].replace(b"192.0.2.1", b"192.0.3.1")).ends()
+    assert proxy.connect().send(b"GET / HTTP/1.1\r\n").ends()
+    assert one.connections == 1
+
+
+@pytest.mark.fast
+def test_a_unix_socket_beside_a_port_has_the_same_rule(lb, server, tmp_path_factory):
+    path = f"unix:{tmp_path_factory.mktemp('s')}/lb.sock"
+    listener = {"address": [f"127.0.0.1:{free_port()}", path],
+                "proxy_protocol": {"trusted": ["192.0.2.0/24"]}}
+    proxy = lb(tcp_config(server(echo), listener=listener))
+    assert proxy.connect().asks(b"hello") == b"hello"
+    assert proxy.connect(path).send(HEADERS["v2"]).asks(b"hello") == b"hello"
 
 
 @pytest.mark.fast

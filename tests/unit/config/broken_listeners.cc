@@ -126,6 +126,15 @@ std::vector<BrokenFile> broken_listeners() {
        "'trusted' is missing"},
       {with_listener("proxy_protocol:"), 6, 5, "listeners.a.proxy_protocol",
        "'trusted' is missing"},
+      {pools + "listeners:\n  a:\n    address: [unix:/run/a, ':80']\n    pool: db\n"
+               "    proxy_protocol: {}\n",
+       6, 5, "listeners.a.proxy_protocol", "'trusted' is missing"},
+      {pools + "listeners:\n  a:\n    address: unix:/run/a\n    pool: db\n"
+               "    proxy_protocol:\n",
+       6, 5, "listeners.a.proxy_protocol", "'trusted' is missing"},
+      {pools + "listeners:\n  a:\n    address: unix:/run/a\n    pool: db\n"
+               "    proxy_protocol: {trusted: []}\n",
+       6, 31, "listeners.a.proxy_protocol.trusted", "must be a list of networks, not an empty one"},
       {with_listener("proxy_protocol: v2"), 6, 21, "listeners.a.proxy_protocol", "must be a map"},
       {with_listener("proxy_protocol: {trusted: []}"), 6, 31, "listeners.a.proxy_protocol.trusted",
        "must be a list of networks, not an empty one"},

@@ -174,6 +174,17 @@ listeners:
             (KeepaliveConfig{true, milliseconds(300'000), milliseconds(1'000), 127}));
 }
 
+TEST(GoodFiles, OnUnixSocketsAloneTheProxyProtocolNeedsNoNetworks) {
+  for (const char* written : {"{}", "{trusted: [10.0.0.0/8]}"}) {
+    auto config = loaded(std::string("pools: {db: {servers: ['10.0.0.1:5432']}}\n"
+                                     "listeners:\n"
+                                     "  a: {address: 'unix:/run/a', pool: db, proxy_protocol: ") +
+                         written + "}\n")
+                      .config;
+    EXPECT_TRUE(config.listeners.at("a").proxy_protocol_trusted) << written;
+  }
+}
+
 TEST(GoodFiles, OffSwitchesOffWhatCanBeOff) {
   for (const char* off : {"off", "false", "no", "\"off\""}) {
     std::string word = off;
