@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/fd.h"
+#include "net/tls_session.h"
+
+namespace lb {
+
+// A byte stream over a non-blocking socket that it owns: plain, or TLS. Whoever reads and writes it
+// need not know which, if they follow three rules: handshake() until it is done, at once where the
+// stream is plain; wait for what an outcome says, not for what was asked for; and before waiting
+// for a readable socket, read while has_pending(). Plain ones cost one branch. One thread.
+class Stream {
+ public:
+  Stream() = default;
+  explicit Stream(Fd fd) : fd_(std::move(fd)) {}
+  // TLS over `fd`, by a TlsClientContext or TlsServerContext that was given the same descriptor.
+  Stream(Fd fd, std::unique_ptr<TlsSession> tls) : fd_(std::move(fd)), tls_(std::move(tls)) {}
+
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+  int fd() const { return fd_.get(); }
+  bool is_tls() const { return tls_ != nullptr; }
+  // What only TLS has: SNI, ALPN, the peer's name. Null where it is plain.
+  const TlsSession* tls() const { return tls_.get(); }
+
+  Transfer handshake() { return tls_ ? tls_->handshake() : Transfer{Transfer::Outcome::done}; }
+
+  // At least one byte where `done`.
+  Transfer read(std::span<char> into) {
+    if (tls_) return tls_->read(into.data(), into.size());
+    ssize_t got = recv(fd_.get(), into.data(), into.size(), 0);
+    if (got > 0) return {Transfer::Outcome::done, static_cast<size_t>(got)};
+    if (got == 0) return {Transfer::Outcome::end};
+    return blocked(Transfer::Outcome::wants_read);
+  }
+
+  // Writes what the socket takes, in part as well. After wants_write the same bytes are to be
+  // offered again, more may follow them.
+  Transfer write(std::string_view bytes) {
+    if (tls_) return write_records(bytes);
+    ssize_t sent = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0) return {Transfer::Outcome::done, static_cast<size_t>(sent)};
+    return blocked(Transfer::Outcome::wants_write);
+  }
+  // The same for several pieces, which TLS joins into as few records as possible. At most 64.
+  Transfer writev(std::span<const iovec> pieces);
+
+  // The peer gets an end in order (and may go on sending); what was written before comes first.
+  Transfer shutdown_write();
+
+  // A read may yield bytes though the descriptor is not readable.
+  bool has_pending() const { return tls_ && tls_->has_pending(); }
+
+  // After `failed`: an errno, or 0 where the peer broke TLS or was refused; and why, in words.
+  int error() const { return tls_ ? tls_->error() : error_; }
+  std::string reason() const;
+
+  // Closes, without any shutdown.
+  void close() {
+    tls_.reset();
+    fd_.reset();
+  }
+  // Gives the socket away; for plain streams.
+  Fd take_fd() { return std::move(fd_); }
+
+ private:
+  Transfer blocked(Transfer::Outcome wants) {
+    if (errno == EAGAIN || errno == EINTR) return {wants};
+    error_ = errno;
+    return {Transfer::Outcome::failed};
+  }
+  Transfer write_records(std::string_view bytes);
+
+  Fd fd_;
+  std::unique_ptr<TlsSession> tls_;
+  int error_ = 0;
+};
+
+}  // namespace lb

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "net/tls_session.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "net/tls_error.h"
+
+namespace lb {
+
+namespace {
+
+constexpr size_t kMostRecord = SSL3_RT_MAX_PLAIN_LENGTH;
+
+}  // namespace
+
+// OpenSSL's way to the socket. Its own would raise SIGPIPE and know nothing of bytes that were read
+// before.
+struct SocketBio {
+  static TlsSession& session(BIO* bio) { return *static_cast<TlsSession*>(BIO_get_data(bio)); }
+
+  static int read(BIO* bio, char* into, int size) {
+    TlsSession& session = SocketBio::session(bio);
+    BIO_clear_retry_flags(bio);
+    if (!session.received_.empty()) {
+      size_t count = std::min(session.received_.size(), static_cast<size_t>(size));
+      std::copy_n(session.received_.data(), count, into);
+      session.received_.erase(0, count);
+      if (session.received_.empty()) session.received_.shrink_to_fit();
+      return static_cast<int>(count);
+    }
+    ssize_t got = recv(session.fd_, into, static_cast<size_t>(size), 0);
+    if (got < 0) blocked(bio, session, BIO_FLAGS_READ);
+    if (got == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return static_cast<int>(got);
+  }
+
+  static int write(BIO* bio, const char* bytes, int size) {
+    TlsSession& session = SocketBio::session(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t sent = send(session.fd_, bytes, static_cast<size_t>(size), MSG_NOSIGNAL);
+    if (sent < 0) blocked(bio, session, BIO_FLAGS_WRITE);
+    return static_cast<int>(sent);
+  }
+
+  static void blocked(BIO* bio, TlsSession& session, int direction) {
+    if (errno == EAGAIN || errno == EINTR) {
+      BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
+    } else {
+      session.socket_error_ = errno;
+    }
+  }
+
+  static long control(BIO* bio, int command, long, void*) {
+    switch (command) {
+      case BIO_CTRL_FLUSH:
+      case BIO_CTRL_DUP:
+        return 1;
+      case BIO_CTRL_EOF:
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+      default:
+        return 0;
+    }
+  }
+
+  static BIO_METHOD* make_method() {
+    BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "lb socket");
+    BIO_meth_set_read(method, read);
+    BIO_meth_set_write(method, write);
+    BIO_meth_set_ctrl(method, control);
+    BIO_meth_set_create(method, [](BIO* bio) {
+      BIO_set_init(bio, 1);
+      return 1;
+    });
+    return method;
+  }
+};
+
+TlsSession::TlsSession(ssl_st* ssl, int fd, std::shared_ptr<const void> context)
+    : context_(std::move(context)), ssl_(ssl), fd_(fd) {
+  static BIO_METHOD* const method = SocketBio::make_method();  // for as long as the process
+  BIO* bio = BIO_new(method);
+  BIO_set_data(bio, this);
+  SSL_set_bio(ssl_, bio, bio);
+}
+
+TlsSession::~TlsSession() {
+  SSL_free(ssl_);
+}
+
+Transfer TlsSession::handshake() {
+  ERR_clear_error();
+  int result = SSL_do_handshake(ssl_);
+  if (result != 1) {
+    Transfer transfer = after(result);
+    // An end is none in order before there is anything to end.
+    if (transfer.outcome != Transfer::Outcome::end && transfer.outcome != Transfer::Outcome::cut) {
+      return transfer;
+    }
+    reason_ = "the connection ended during the TLS handshake";
+    return {Transfer::Outcome::failed};
+  }
+  handshake_done_ = true;
+  return {Transfer::Outcome::done};
+}
+
+Transfer TlsSession::read(char* into, size_t size) {
+  ERR_clear_error();
+  size_t got = 0;
+  int result = SSL_read_ex(ssl_, into, size, &got);
+  drained_ = result != 1;
+  if (result == 1) return {Transfer::Outcome::done, got};
+  return after(result);
+}
+
+Transfer TlsSession::write(const char* bytes, size_t size) {
+  if (size == 0) return {Transfer::Outcome::done};
+  ERR_clear_error();
+  size_t sent = 0;
+  int result = SSL_write_ex(ssl_, bytes, std::min(size, kMostRecord), &sent);
+  if (result == 1) return {Transfer::Outcome::done, sent};
+  return after(result);
+}
+
+Transfer TlsSession::shutdown_write() {
+  ERR_clear_error();
+  int result = SSL_shutdown(ssl_);  // 0: sent, the peer's is not here yet
+  if (result >= 0) return {Transfer::Outcome::done};
+  return after(result);
+}
+
+bool TlsSession::has_pending() const {
+  // What is left of a record that is not complete counts for OpenSSL, but there is nothing to read.
+  return !received_.empty() || (!drained_ && SSL_has_pending(ssl_) == 1);
+}
+
+Transfer TlsSession::after(int result) {
+  switch (SSL_get_error(ssl_, result)) {
+    case SSL_ERROR_WANT_READ:
+      return {Transfer::Outcome::wants_read};
+    case SSL_ERROR_WANT_WRITE:
+      return {Transfer::Outcome::wants_write};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Transfer::Outcome::end};
+    case SSL_ERROR_SYSCALL:
+      return failed();
+    default:
+      if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        reason_ = "the connection ended without close_notify";
+        return {Transfer::Outcome::cut};
+      }
+      return failed();
+  }
+}
+
+Transfer TlsSession::failed() {
+  if (!reason_.empty()) return {Transfer::Outcome::failed};  // the first failure tells
+  // The last error is TLS's own view, those before it say what it stumbled over.
+  unsigned long last = ERR_peek_last_error();
+  if (last == 0 || ERR_GET_LIB(last) == ERR_LIB_SYS) {
+    error_ = socket_error_ != 0 ? socket_error_ : ECONNRESET;
+    reason_ = strerror(error_);
+  } else if (ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    reason_ = std::string("certificate verification failed: ") +
+              X509_verify_cert_error_string(SSL_get_verify_result(ssl_));
+  } else {
+    reason_ = tls_error(last);
+  }
+  ERR_clear_error();
+  return {Transfer::Outcome::failed};
+}
+
+std::string_view TlsSession::alpn() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string_view TlsSession::server_name() const {
+  const char* name = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
+  return name == nullptr ? std::string_view() : name;
+}
+
+std::string_view TlsSession::version() const {
+  return SSL_get_version(ssl_);
+}
+
+std::string_view TlsSession::cipher() const {
+  return SSL_get_cipher_name(ssl_);
+}
+
+bool TlsSession::resumed() const {
+  return SSL_session_reused(ssl_) == 1;
+}
+
+std::string TlsSession::peer_subject() const {
+  X509* certificate = SSL_get0_peer_certificate(ssl_);
+  if (certificate == nullptr) return {};
+  BIO* memory = BIO_new(BIO_s_mem());
+  X509_NAME_print_ex(memory, X509_get_subject_name(certificate), 0,
+                     XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ & ~ASN1_STRFLGS_ESC_MSB);
+  char* text = nullptr;
+  auto size = static_cast<size_t>(BIO_get_mem_data(memory, &text));
+  std::string subject(text, size);
+  BIO_free(memory);
+  return subject;
+}
+
+}  // namespace lb

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct ssl_st;
+
+namespace lb {
+
+// What one step of a Stream came to.
+struct Transfer {
+  enum class Outcome : unsigned char {
+    done,         // `bytes` were moved; a handshake or a shutdown is complete
+    wants_read,   // nothing moved: again when the descriptor is readable
+    wants_write,  // nothing moved: again when it is writable
+    end,          // read: the peer has ended its stream, in order
+    cut,          // read, TLS: the connection ended without close_notify, so bytes may be missing
+    failed,       // error() and reason() tell; the stream is of no more use
+  };
+  Outcome outcome;
+  size_t bytes = 0;
+};
+
+// The TLS of one connection, over a non-blocking socket that somebody else owns. Made by a
+// TlsClientContext or a TlsServerContext; one thread at a time. Used through Stream, but for what
+// only TLS has. Holds no buffer while idle; renegotiation is refused.
+//
+// A step that wants to write may belong to a read, and the other way round (key updates), so the
+// outcome counts and not what was asked for. After a write that wants_write the same bytes are to
+// be offered again, at any address, more may follow them.
+class TlsSession {
+ public:
+  // Takes over `ssl`, whose settings are complete. `context` lives as long as this.
+  TlsSession(ssl_st* ssl, int fd, std::shared_ptr<const void> context);
+  ~TlsSession();
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
+
+  // Bytes of the peer that were read from the socket before; ahead of the handshake.
+  void prepend(std::string_view received) { received_.append(received); }
+
+  Transfer handshake();
+  bool handshake_done() const { return handshake_done_; }
+  Transfer read(char* into, size_t size);
+  // At most one record (16 KiB) a call.
+  Transfer write(const char* bytes, size_t size);
+  // Sends close_notify; the socket is the caller's to shut down.
+  Transfer shutdown_write();
+  // A read may yield bytes though the socket is not readable.
+  bool has_pending() const;
+
+  // An errno, or 0 where the peer broke TLS or was refused.
+  int error() const { return error_; }
+  // Why it failed, in words.
+  const std::string& reason() const { return reason_; }
+
+  // What the handshake agreed on; "" where nothing was.
+  std::string_view alpn() const;
+  std::string_view server_name() const;  // SNI
+  std::string_view version() const;      // "TLSv1.3"
+  std::string_view cipher() const;
+  bool resumed() const;
+  // The subject of the peer's certificate ("CN=app, O=Shop"); "" without one.
+  std::string peer_subject() const;
+
+ private:
+  friend struct SocketBio;
+
+  Transfer after(int result);
+  Transfer failed();
+
+  const std::shared_ptr<const void> context_;
+  ssl_st* const ssl_;
+  const int fd_;
+  int socket_error_ = 0;  // errno of the last call at the socket
+  int error_ = 0;
+  bool handshake_done_ = false;
+  bool drained_ = false;  // the last read found nothing more
+  std::string received_;
+  std::string reason_;
+};
+
+}  // namespace lb
