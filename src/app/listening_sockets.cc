@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "l4/tcp_frontend.h"
 #include "net/socket.h"
+#include "pool/stream_frontend.h"
 
 namespace lb {
 

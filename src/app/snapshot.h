@@ -10,7 +10,7 @@
 #include "common/fd.h"
 #include "config/config.h"
 #include "net/connection_limit.h"
-#include "pool/pool.h"
+#include "pool/frontend.h"
 
 namespace lb {
 
@@ -29,7 +29,7 @@ struct Snapshot {
   uint64_t version = 0;
   milliseconds drain_timeout{0};
   // All of them, also those that only a removed listener's connections still use.
-  std::map<std::string, std::shared_ptr<const Pool>> pools;
+  Pools pools;
   std::map<std::string, ListenerPlan> listeners;
 };
 

@@ -6,9 +6,18 @@
 
 #include "app/named_thread.h"
 #include "common/clock.h"
+#include "l4/tcp_frontend.h"
 #include "net/socket.h"
 
 namespace lb {
+
+namespace {
+
+std::unique_ptr<Frontend> make_frontend(WorkerContext& worker, FrontendPlan plan) {
+  return std::make_unique<TcpFrontend>(worker, std::move(plan));
+}
+
+}  // namespace
 
 Worker::Worker(size_t index, WorkerTeam& team, size_t pipe_limit)
     : index_(index),
@@ -53,7 +62,7 @@ void Worker::post_resume_accepting() {
 
 void Worker::post_end_sessions(const Server* server, CloseReason reason) {
   mailbox_.post([this, server, reason] {
-    for_each_frontend([&](TcpFrontend& frontend) { frontend.leave_server(server, reason); });
+    for_each_frontend([&](Frontend& frontend) { frontend.leave_server(server, reason); });
   });
 }
 
@@ -66,13 +75,17 @@ void Worker::post_drain() {
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   for (const auto& [name, listener] : snapshot->listeners) {
-    TcpListenerPlan plan{listener.config, listener.pool, listener.limit, listener.sockets[index_]};
+    FrontendPlan plan{listener.config, listener.pool, listener.limit, listener.sockets[index_]};
+    Protocol protocol = listener.config->protocol;
     auto& frontend = frontends_[name];
-    if (!frontend) frontend = take_back(name);
+    if (frontend && frontend->config().protocol != protocol) {
+      remove(name, std::exchange(frontend, nullptr));
+    }
+    if (!frontend) frontend = take_back(name, protocol);
     if (frontend) {
       frontend->update(std::move(plan));
     } else {
-      frontend = std::make_unique<TcpFrontend>(context_, std::move(plan));
+      frontend = make_frontend(context_, std::move(plan));
     }
   }
   std::swap(snapshot_, snapshot);
@@ -86,22 +99,18 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   }
   // Those that still look for a server find today's, or, where their pool is gone, those it had.
   for (Removed& removed : removed_) {
-    auto pool = snapshot_->pools.find(removed.frontend->config().pool);
-    if (pool != snapshot_->pools.end() && !pool->second->members().empty()) {
-      removed.frontend->set_pool(pool->second);
-    }
+    removed.frontend->set_pools(snapshot_->pools);
   }
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
   // The old one goes along, to be freed there.
   team_.control.post([team = &team_, old = std::move(snapshot)] { team->on_adopted(); });
 }
 
-void Worker::remove(const std::string& listener, std::unique_ptr<TcpFrontend> frontend) {
+void Worker::remove(const std::string& listener, std::unique_ptr<Frontend> frontend) {
   frontend->stop_accepting();
   Removed removed{listener, std::move(frontend), nullptr};
   removed.end = std::make_unique<Timer>(loop_, [this, gone = removed.frontend.get()] {
-    gone->end_sessions(draining_ ? CloseReason::shutting_down : CloseReason::listener_removed,
-                       [](const TcpSession&) { return true; });
+    gone->end_sessions(draining_ ? CloseReason::shutting_down : CloseReason::listener_removed);
     for (auto it = removed_.begin(); it != removed_.end(); ++it) {
       if (it->frontend.get() != gone) continue;
       loop_.retire(std::move(it->end));
@@ -142,7 +151,8 @@ bool Worker::pass_on(const std::string& listener, ConnectionLimit& limit, Fd& cl
 
 void Worker::take_over(const std::string& listener, ConnectionLimit& limit, Fd client,
                        const Address& peer) {
-  if (TcpFrontend* frontend = find(listener)) return frontend->serve(std::move(client), peer);
+  Frontend* frontend = find(listener);
+  if (frontend != nullptr && frontend->serve(client, peer)) return;
   // Its listener was removed, and its last session ended, while the connection was on its way.
   set_reset_on_close(client.get());
   limit.give_back();
@@ -151,16 +161,17 @@ void Worker::take_over(const std::string& listener, ConnectionLimit& limit, Fd c
 }
 
 // A listener that is back before its connections have ended goes on with them.
-std::unique_ptr<TcpFrontend> Worker::take_back(const std::string& listener) {
-  auto it = std::find_if(removed_.begin(), removed_.end(),
-                         [&](const Removed& removed) { return removed.listener == listener; });
+std::unique_ptr<Frontend> Worker::take_back(const std::string& listener, Protocol protocol) {
+  auto it = std::find_if(removed_.begin(), removed_.end(), [&](const Removed& removed) {
+    return removed.listener == listener && removed.frontend->config().protocol == protocol;
+  });
   if (it == removed_.end()) return nullptr;
-  std::unique_ptr<TcpFrontend> frontend = std::move(it->frontend);
+  std::unique_ptr<Frontend> frontend = std::move(it->frontend);
   removed_.erase(it);
   return frontend;
 }
 
-TcpFrontend* Worker::find(const std::string& listener) {
+Frontend* Worker::find(const std::string& listener) {
   if (auto it = frontends_.find(listener); it != frontends_.end()) return it->second.get();
   for (Removed& removed : removed_) {
     if (removed.listener == listener) return removed.frontend.get();
@@ -168,7 +179,7 @@ TcpFrontend* Worker::find(const std::string& listener) {
   return nullptr;
 }
 
-void Worker::for_each_frontend(const std::function<void(TcpFrontend&)>& visit) {
+void Worker::for_each_frontend(const std::function<void(Frontend&)>& visit) {
   for (auto& [name, frontend] : frontends_) visit(*frontend);
   for (Removed& removed : removed_) visit(*removed.frontend);
 }

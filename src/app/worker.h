@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "app/snapshot.h"
-#include "l4/tcp_frontend.h"
 #include "net/event_loop.h"
 #include "net/late_resets.h"
 #include "net/mailbox.h"
 #include "net/timeout_queue.h"
+#include "pool/frontend.h"
 #include "pool/worker_context.h"
 
 namespace lb {
@@ -73,17 +73,17 @@ class Worker final : public Peers {
   // A frontend of a listener that is gone, until its sessions have ended.
   struct Removed {
     std::string listener;
-    std::unique_ptr<TcpFrontend> frontend;
+    std::unique_ptr<Frontend> frontend;
     std::unique_ptr<Timer> end;
   };
 
   void adopt(std::shared_ptr<const Snapshot> snapshot);
-  void remove(const std::string& listener, std::unique_ptr<TcpFrontend> frontend);
+  void remove(const std::string& listener, std::unique_ptr<Frontend> frontend);
   void take_over(const std::string& listener, ConnectionLimit& limit, Fd client,
                  const Address& peer);
-  std::unique_ptr<TcpFrontend> take_back(const std::string& listener);
-  TcpFrontend* find(const std::string& listener);
-  void for_each_frontend(const std::function<void(TcpFrontend&)>& visit);
+  std::unique_ptr<Frontend> take_back(const std::string& listener, Protocol protocol);
+  Frontend* find(const std::string& listener);
+  void for_each_frontend(const std::function<void(Frontend&)>& visit);
   void report_if_drained();
 
   const size_t index_;
@@ -95,7 +95,7 @@ class Worker final : public Peers {
   LateResets resets_;
   WorkerContext context_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::map<std::string, std::unique_ptr<TcpFrontend>> frontends_;
+  std::map<std::string, std::unique_ptr<Frontend>> frontends_;
   std::vector<Removed> removed_;
   bool draining_ = false;
   std::thread thread_;

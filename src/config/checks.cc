@@ -86,7 +86,7 @@ void check_references(const Draft& draft) {
   std::unordered_set<std::string> names;
   for (const Value& pool : draft.pools) names.insert(pool.key());
   std::unordered_set<std::string> used;
-  for (const auto& [value, pool] : draft.pool_references) {
+  for (const auto& [value, pool, protocols] : draft.pool_references) {
     used.insert(pool);
     if (!names.contains(pool)) value.error(no_such_pool(pool, draft.pools));
   }

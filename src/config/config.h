@@ -63,8 +63,12 @@ struct NetworkSource {
   friend bool operator==(const NetworkSource&, const NetworkSource&) = default;
 };
 
+// What a listener's clients speak.
+enum class Protocol { tcp, udp, http };
+
 struct ListenerConfig {
   std::string name;
+  Protocol protocol = Protocol::tcp;
   std::vector<ListenAddress> addresses;
   std::string pool;
   uint32_t backlog = 4096;

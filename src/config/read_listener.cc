@@ -19,12 +19,28 @@ constexpr uint32_t kMostKeepaliveProbes = 127;
 constexpr std::string_view kForHttp = "for http listeners only";
 constexpr std::string_view kForUdp = "for udp listeners only";
 
-// Whether it is a tcp listener: of another protocol nothing more is said than that it is not built.
-bool read_protocol(Section& section) {
+Protocols read_protocol(Section& section, ListenerConfig& listener) {
   auto value = section.find("protocol");
-  if (!value) return true;
-  return value->as(one_of<bool>({{"tcp", true}}, {{"udp", kNotBuilt}, {"http", kNotBuilt}}))
-      .has_value();
+  if (!value) return listener.protocol;
+  auto protocol = value->as(
+      one_of<Protocol>({{"tcp", Protocol::tcp}}, {{"udp", kNotBuilt}, {"http", kNotBuilt}}));
+  if (!protocol) return Protocols::all();
+  listener.protocol = *protocol;
+  return *protocol;
+}
+
+// Keys of protocols that are not built: only where one of them was refused already.
+void ignore_or_refuse(Section& section, Protocols here, Protocol of,
+                      const std::vector<std::string_view>& keys, std::string_view why) {
+  if (here.any_of(of)) return section.ignore(keys);
+  section.does_not_apply(keys, why);
+}
+
+// The same for keys whose default is `off`, which may say so.
+void ignore_or_refuse_but_off(Section& section, Protocols here, Protocol of,
+                              const std::vector<std::string_view>& keys, std::string_view why) {
+  if (here.any_of(of)) return section.ignore(keys);
+  section.applies_only_as_off(keys, why);
 }
 
 void read_addresses(Section& section, ListenerConfig& listener, Draft& draft) {
@@ -38,7 +54,7 @@ void read_addresses(Section& section, ListenerConfig& listener, Draft& draft) {
   }
 }
 
-void read_pool_name(Section& section, ListenerConfig& listener, Draft& draft) {
+void read_pool_name(Section& section, Protocols here, ListenerConfig& listener, Draft& draft) {
   section.not_built({"routes"});
   bool is_routed = section.has("routes");
   auto value =
@@ -47,7 +63,7 @@ void read_pool_name(Section& section, ListenerConfig& listener, Draft& draft) {
   Scalar<std::string> name{"the name of a pool",
                            [](std::string_view text) { return std::string(text); }};
   if (auto pool = value->as(name)) {
-    draft.pool_references.push_back({*value, *pool});
+    draft.pool_references.push_back({*value, *pool, here});
     listener.pool = std::move(*pool);
   }
 }
@@ -111,35 +127,29 @@ CidrSet read_access_list(const Value& value, const std::filesystem::path& direct
   return CidrSet(networks);
 }
 
-void read_limits(const Value& value, ListenerConfig& listener, bool is_tcp) {
+void read_limits(const Value& value, Protocols here, ListenerConfig& listener) {
   Section section(value);
   section.read("max_connections", listener.max_connections,
                optional_or_off(whole_number(1, kMostConnections)));
   section.not_built(
       {"max_connections_per_source", "connection_rate", "connection_rate_per_source"});
-  if (!is_tcp) {
-    return section.ignore({"request_rate_per_source", "max_body_size", "datagram_rate",
-                           "datagram_rate_per_source", "max_header_size", "max_uri_size",
-                           "max_streams"});
-  }
-  section.applies_only_as_off({"request_rate_per_source", "max_body_size"}, kForHttp);
-  section.applies_only_as_off({"datagram_rate", "datagram_rate_per_source"}, kForUdp);
-  section.does_not_apply({"max_header_size", "max_uri_size", "max_streams"}, kForHttp);
+  ignore_or_refuse_but_off(section, here, Protocol::http,
+                           {"request_rate_per_source", "max_body_size"}, kForHttp);
+  ignore_or_refuse_but_off(section, here, Protocol::udp,
+                           {"datagram_rate", "datagram_rate_per_source"}, kForUdp);
+  ignore_or_refuse(section, here, Protocol::http,
+                   {"max_header_size", "max_uri_size", "max_streams"}, kForHttp);
 }
 
-void read_timeouts(const Value& value, ListenerTimeouts& timeouts, bool is_tcp) {
+void read_timeouts(const Value& value, Protocols here, ListenerTimeouts& timeouts) {
   auto wait = or_off(duration(milliseconds(1), kLongest), milliseconds(0));
   Section section(value);
   section.read("idle", timeouts.idle, wait);
   section.read("half_close", timeouts.half_close, wait);
   section.read("send", timeouts.send, wait);
   section.read("tls_handshake", timeouts.tls_handshake, wait);
-  const std::vector<std::string_view> http = {"request_header", "request_body", "keep_alive"};
-  if (is_tcp) {
-    section.does_not_apply(http, kForHttp);
-  } else {
-    section.ignore(http);
-  }
+  ignore_or_refuse(section, here, Protocol::http, {"request_header", "request_body", "keep_alive"},
+                   kForHttp);
 }
 
 void read_keepalive(const Value& value, KeepaliveConfig& keepalive) {
@@ -161,8 +171,8 @@ void read_listener(const Value& value, Draft& draft) {
   listener.name = value.key();
   Section section(value);
   read_addresses(section, listener, draft);
-  bool is_tcp = read_protocol(section);
-  read_pool_name(section, listener, draft);
+  Protocols here = read_protocol(section, listener);
+  read_pool_name(section, here, listener, draft);
   section.read("backlog", listener.backlog, whole_number(1, kMostBacklog));
   if (auto found = section.find("proxy_protocol")) read_proxy_protocol(*found, listener);
   if (auto found = section.find("allow")) {
@@ -172,16 +182,12 @@ void read_listener(const Value& value, Draft& draft) {
   if (auto found = section.find("deny")) {
     listener.deny = read_access_list(*found, draft.directory, listener.deny_source);
   }
-  if (auto found = section.find("limits")) read_limits(*found, listener, is_tcp);
-  if (auto found = section.find("timeouts")) read_timeouts(*found, listener.timeouts, is_tcp);
+  if (auto found = section.find("limits")) read_limits(*found, here, listener);
+  if (auto found = section.find("timeouts")) read_timeouts(*found, here, listener.timeouts);
   if (auto found = section.find("keepalive")) read_keepalive(*found, listener.keepalive);
   section.not_built({"tls", "access_log"});
-  if (is_tcp) {
-    section.applies_only_as_off({"udp"}, kForUdp);
-    section.applies_only_as_off({"trusted_proxies"}, kForHttp);
-  } else {
-    section.ignore({"udp", "trusted_proxies"});
-  }
+  ignore_or_refuse_but_off(section, here, Protocol::udp, {"udp"}, kForUdp);
+  ignore_or_refuse_but_off(section, here, Protocol::http, {"trusted_proxies"}, kForHttp);
   draft.config.listeners[listener.name] = std::move(listener);
 }
 

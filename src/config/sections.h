@@ -10,6 +10,26 @@
 
 namespace lb::config {
 
+// The protocols that a section is for: a listener's own, or those of all listeners that use a pool.
+// Where they cannot be told they are all, so that no key is held against an unknown protocol.
+class Protocols {
+ public:
+  constexpr Protocols() = default;
+  constexpr Protocols(Protocol protocol) : bits_(1U << static_cast<unsigned>(protocol)) {}
+  static constexpr Protocols all() {
+    return Protocols(Protocol::tcp) | Protocol::udp | Protocol::http;
+  }
+  constexpr bool any_of(Protocols others) const { return (bits_ & others.bits_) != 0; }
+  constexpr bool none() const { return bits_ == 0; }
+  friend constexpr Protocols operator|(Protocols a, Protocols b) {
+    a.bits_ |= b.bits_;
+    return a;
+  }
+
+ private:
+  unsigned bits_ = 0;
+};
+
 // A configuration while it is read: what is known so far, and what only the whole file can tell
 // (config/checks.h).
 struct Draft {
@@ -19,6 +39,7 @@ struct Draft {
   struct PoolReference {
     Value value;
     std::string pool;
+    Protocols protocols;  // of the listener
   };
   std::vector<PoolReference> pool_references;
 

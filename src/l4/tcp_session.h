@@ -7,10 +7,10 @@
 
 #include "common/address.h"
 #include "common/intrusive_list.h"
-#include "l4/close_reason.h"
 #include "net/proxy_protocol.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
+#include "pool/close_reason.h"
 #include "pool/connector.h"
 #include "pool/server.h"
 

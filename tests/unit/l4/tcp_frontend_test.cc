@@ -42,7 +42,7 @@ class FrontendTest : public testing::Test {
     Server& server = servers_.add(1, "s" + std::to_string(servers_.size()), address.to_string());
     members_.push_back({&server, Health::healthy, 1, kNoLimit, false, false});
   }
-  TcpListenerPlan plan() {
+  FrontendPlan plan() {
     return {listener_,
             std::make_shared<const Pool>(pool_config_, members_, servers_.load(), budget_), limit_,
             sockets_};
@@ -226,7 +226,7 @@ TEST_F(FrontendTest, ASettingOfPoolOrMembersTakesEffectForTheNextConnection) {
   EXPECT_TRUE(passes(first, first_server, "old"));
 }
 
-TEST_F(FrontendTest, EndsTheSessionsThatMatch) {
+TEST_F(FrontendTest, LeavingAServerEndsItsSessionsAlone) {
   Listening other;
   add_server(other.address());
   open();
@@ -237,9 +237,7 @@ TEST_F(FrontendTest, EndsTheSessionsThatMatch) {
   Fd at_server = server_.accept();
   Fd at_other = other.accept();
   ASSERT_TRUE(run_until(rig_.loop, [&] { return servers_.active(0) + servers_.active(1) == 2; }));
-  frontend_->end_sessions(CloseReason::server_down, [&](const TcpSession& session) {
-    return session.server() == &servers_[0];
-  });
+  frontend_->leave_server(&servers_[0], CloseReason::server_down);
   EXPECT_EQ(frontend_->session_count(), 1u);
   EXPECT_EQ(end_of(at_server), -ECONNRESET);
   EXPECT_EQ(servers_.active(0), 0u);
@@ -269,7 +267,7 @@ TEST_F(FrontendTest, AConnectionThatAnotherWorkerTakesIsNoSessionHere) {
   EXPECT_EQ(rig_.connections.open(), 1u) << "its counts have moved along";
 
   // And the other one serves it, and gives the counts back in the end.
-  frontend_->serve(std::move(rig_.passed_on[0]), *Address::parse("127.0.0.1:1"));
+  ASSERT_TRUE(frontend_->serve(rig_.passed_on[0], *Address::parse("127.0.0.1:1")));
   ++rig_.sessions;
   Fd server = arrive();
   EXPECT_TRUE(passes(client, server, "hello"));

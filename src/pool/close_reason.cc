@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "l4/close_reason.h"
+#include "pool/close_reason.h"
 
 namespace lb {
 

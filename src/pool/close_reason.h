@@ -5,7 +5,7 @@
 
 namespace lb {
 
-// Why a TCP session ended: what the log says, and whether the ends learn of it by a reset.
+// Why a session ended: what the log says, and whether the ends of a stream learn of it by a reset.
 enum class CloseReason : uint8_t {
   finished,  // both sides ended their streams, everything delivered
   client_reset,

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/address.h"
+#include "common/fd.h"
+#include "config/config.h"
+#include "net/connection_limit.h"
+#include "pool/close_reason.h"
+#include "pool/pool.h"
+#include "pool/worker_context.h"
+
+namespace lb {
+
+// A listener as one worker needs it; part of a snapshot.
+struct FrontendPlan {
+  std::shared_ptr<const ListenerConfig> config;
+  std::shared_ptr<const Pool> pool;
+  std::shared_ptr<ConnectionLimit> limit;          // of the listener, all workers
+  std::vector<std::shared_ptr<const Fd>> sockets;  // this worker's
+};
+
+using Pools = std::map<std::string, std::shared_ptr<const Pool>>;
+
+// A listener on one worker, of whatever protocol: takes in what clients send and owns their
+// sessions. What a worker asks of it goes through here; bytes never do. A listener whose protocol
+// changes is another one. Worker thread.
+class Frontend {
+ public:
+  virtual ~Frontend() = default;
+  Frontend(const Frontend&) = delete;
+  Frontend& operator=(const Frontend&) = delete;
+
+  // A newer snapshot: open sessions go on, under the new settings; unchanged sockets are not
+  // touched.
+  virtual void update(FrontendPlan plan) = 0;
+  // The pools of a newer snapshot, for a listener that is gone and still has sessions. A pool that
+  // is gone too stays as it was.
+  virtual void set_pools(const Pools& pools);
+  // There may be room under a connection limit again.
+  virtual void resume_accepting() {}
+  // Serves what is queued at the sockets, then lets go of them.
+  virtual void stop_accepting() = 0;
+  // Takes over a connection that another worker counted and accepted. False: there are none in
+  // this protocol, and `client` is the caller's still.
+  virtual bool serve(Fd& /*client*/, const Address& /*peer*/) { return false; }
+
+  // No session stays with this server, which went down or was removed.
+  virtual void leave_server(const Server* server, CloseReason reason) = 0;
+  virtual void end_sessions(CloseReason reason) = 0;
+  virtual size_t session_count() const = 0;
+
+  WorkerContext& worker() const { return worker_; }
+  const Pool& pool() const { return *plan_.pool; }
+  const ListenerConfig& config() const { return *plan_.config; }
+  // Whether what comes from this peer begins with a PROXY header.
+  bool header_follows(const Address& peer) const;
+  // Whether allow and deny let this client in.
+  bool admits(const Address& client) const;
+  // A client went away unserved; warns at most every ten seconds.
+  void note_refused(CloseReason reason);
+
+ protected:
+  Frontend(WorkerContext& worker, FrontendPlan plan) : worker_(worker), plan_(std::move(plan)) {}
+
+  FrontendPlan& plan() { return plan_; }
+  const FrontendPlan& plan() const { return plan_; }
+
+ private:
+  static constexpr int64_t kRefusedPause_ms = 10'000;
+
+  WorkerContext& worker_;
+  FrontendPlan plan_;
+  uint64_t refused_ = 0;  // since the last warning
+  int64_t refused_warned_ms_ = 0;
+};
+
+}  // namespace lb

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "pool/stream_frontend.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log.h"
+
+namespace lb {
+
+std::optional<Keepalive> keepalive_of(const KeepaliveConfig& config) {
+  if (!config.enabled) return std::nullopt;
+  return Keepalive{.idle_s = static_cast<uint32_t>(config.idle.count() / 1000),
+                   .interval_s = static_cast<uint32_t>(config.interval.count() / 1000),
+                   .count = config.count};
+}
+
+StreamFrontend::StreamFrontend(WorkerContext& worker, FrontendPlan plan)
+    : Frontend(worker, std::move(plan)), keepalive_(keepalive_of(config().keepalive)) {}
+
+void StreamFrontend::update(FrontendPlan next) {
+  plan() = std::move(next);
+  keepalive_ = keepalive_of(config().keepalive);
+  listen();
+}
+
+void StreamFrontend::listen() {
+  std::vector<Listening> kept;
+  for (const auto& socket : plan().sockets) {
+    auto same = std::find_if(listening_.begin(), listening_.end(),
+                             [&](const Listening& l) { return l.socket == socket; });
+    if (same != listening_.end()) {
+      kept.push_back(std::move(*same));
+      listening_.erase(same);
+    } else {
+      kept.push_back({socket, nullptr});
+    }
+  }
+  for (Listening& gone : listening_) gone.acceptor->finish();
+  listening_ = std::move(kept);
+  for (Listening& listening : listening_) {
+    if (listening.acceptor) continue;
+    listening.acceptor = std::make_unique<Acceptor>(
+        worker().loop, listening.socket->get(), worker().index, worker().connections, *plan().limit,
+        [this](Fd client, const Address& peer) { accepted(std::move(client), peer); });
+  }
+}
+
+void StreamFrontend::resume_accepting() {
+  for (Listening& listening : listening_) listening.acceptor->resume();
+}
+
+void StreamFrontend::stop_accepting() {
+  for (Listening& listening : listening_) listening.acceptor->finish();
+  listening_.clear();
+  plan().sockets.clear();  // the last reference closes a socket
+}
+
+void StreamFrontend::accepted(Fd client, const Address& peer) {
+  if (!header_follows(peer) && !admits(peer)) {
+    set_reset_on_close(client.get());
+    give_back_counts();
+    log::debug("listener {}: {} denied", config().name, peer.to_string());
+    return;
+  }
+  if (worker().peers.pass_on(config().name, *plan().limit, client, peer)) return;
+  worker().peers.session_opened();
+  begin_session(std::move(client), peer);
+}
+
+bool StreamFrontend::serve(Fd& client, const Address& peer) {
+  begin_session(std::move(client), peer);
+  return true;
+}
+
+void StreamFrontend::end_count() {
+  worker().peers.session_closed();
+  give_back_counts();
+}
+
+void StreamFrontend::give_back_counts() {
+  plan().limit->give_back();
+  worker().connections.give_back();
+}
+
+std::function<void()> StreamFrontend::end_of_count() const {
+  return [&worker = worker(), limit = plan().limit] {
+    worker.peers.session_closed();
+    limit->give_back();
+    worker.connections.give_back();
+  };
+}
+
+}  // namespace lb
