@@ -134,15 +134,6 @@ void read_query(const Value& value, DnsQuestion& query) {
                                  {"CAA", 257}}));
 }
 
-void read_thresholds(const Value& value, LoadThresholds& thresholds) {
-  if (value.is_off()) return;
-  auto level = optional_or_off(percentage());
-  Section section(value);
-  section.read("cpu", thresholds.cpu, level);
-  section.read("memory", thresholds.memory, level);
-  section.read("network", thresholds.network, level);
-}
-
 void read_command(Section& section, HealthCheckConfig& check) {
   auto value =
       section.require("command", "the script and its arguments, such as [/etc/lb/check.sh]");
@@ -192,9 +183,7 @@ void read_database(Section& section, const std::filesystem::path& directory,
 void read_check_of_type(Section& section, const std::filesystem::path& directory,
                         HealthCheckConfig& check) {
   auto read_host = [&] { section.read("host", check.host, visible("host", kMostHostBytes)); };
-  auto read_load = [&] {
-    if (auto found = section.find("thresholds")) read_thresholds(*found, check.thresholds);
-  };
+  auto read_load = [&] { section.not_built({"thresholds"}); };
   switch (check.type) {
     case CheckType::tcp:
       return read_tcp(section, check);

@@ -22,10 +22,10 @@ struct NamedType {
 constexpr NamedType kTypes[] = {
     {"tcp", CheckType::tcp, true},
     {"tls", CheckType::tls, false},
-    {"http", CheckType::http, false},
+    {"http", CheckType::http, true},
     {"https", CheckType::https, false},
-    {"grpc", CheckType::grpc, false},
-    {"dns", CheckType::dns, false},
+    {"grpc", CheckType::grpc, true},
+    {"dns", CheckType::dns, true},
     {"script", CheckType::script, false},
     {"agent", CheckType::agent, false},
     {"postgres", CheckType::postgres, false},

@@ -10,6 +10,31 @@
 
 namespace lb {
 
+namespace {
+
+// The host name that the configuration has for a server; "" where it has an address.
+std::string host_of(const Server& server, const PoolConfig& pool) {
+  for (const ServerConfig& written : pool.servers) {
+    bool is_it = !written.host.empty() && server.name().starts_with(written.name + "/");
+    if (is_it) return written.host;
+  }
+  return {};
+}
+
+ProbeTarget target_of(const Server& server, const PoolConfig& pool) {
+  ProbeTarget target{.address = server.address(), .pool = server.pool(), .server = server.name()};
+  if (pool.health_check.port) target.address.set_port(*pool.health_check.port);
+  // A server that may be reached from certain addresses only is checked from one of them.
+  auto source = std::find_if(pool.source.begin(), pool.source.end(), [&](const Address& address) {
+    return address.family() == target.address.family();
+  });
+  if (source != pool.source.end()) target.source = *source;
+  target.host = host_of(server, pool);
+  return target;
+}
+
+}  // namespace
+
 // The checks of one server.
 class HealthChecker::Check {
  public:
@@ -85,17 +110,6 @@ class HealthChecker::Check {
         state_.is_doubtful() ? std::min(config_.fast_interval, config_.interval) : config_.interval;
     int64_t tenth_ms = pause.count() / 10;
     next_.start(milliseconds(pause.count() - tenth_ms + jitter(2 * tenth_ms)));
-  }
-
-  static ProbeTarget target_of(const Server& server, const PoolConfig& pool) {
-    ProbeTarget target{.address = server.address(), .pool = server.pool(), .server = server.name()};
-    if (pool.health_check.port) target.address.set_port(*pool.health_check.port);
-    // A server that may be reached from certain addresses only is checked from one of them.
-    auto source = std::find_if(pool.source.begin(), pool.source.end(), [&](const Address& address) {
-      return address.family() == target.address.family();
-    });
-    if (source != pool.source.end()) target.source = *source;
-    return target;
   }
 
   int64_t jitter(int64_t up_to_ms) {

@@ -13,13 +13,17 @@ std::unique_ptr<Probe> make_probe(const ProbeMeans& means, const ProbeTarget& ta
   switch (config.type) {
     case CheckType::tcp:
       return make_tcp_probe(means, target, config);
-    case CheckType::tls:
     case CheckType::http:
-    case CheckType::https:
+      return make_http_probe(means, target, config);
     case CheckType::grpc:
+      return make_grpc_probe(means, target, config);
     case CheckType::dns:
-    case CheckType::script:
+      return make_dns_probe(means, target, config);
     case CheckType::agent:
+      return make_agent_probe(means, target);
+    case CheckType::tls:
+    case CheckType::https:
+    case CheckType::script:
     case CheckType::postgres:
     case CheckType::mysql:
     case CheckType::redis:
@@ -27,6 +31,12 @@ std::unique_ptr<Probe> make_probe(const ProbeMeans& means, const ProbeTarget& ta
   }
   log::error("a check of a type that this version does not have");
   std::abort();
+}
+
+std::string authority(const ProbeTarget& target) {
+  if (!target.address.is_ip()) return "localhost";
+  if (target.host.empty()) return target.address.to_string();
+  return fmt::format("{}:{}", target.host, target.address.port());
 }
 
 }  // namespace lb

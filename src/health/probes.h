@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "health/probe.h"
 
@@ -12,5 +13,19 @@ namespace lb {
 // Connects; sends `send` and compares the answer with `expect` where they are given.
 std::unique_ptr<Probe> make_tcp_probe(const ProbeMeans& means, const ProbeTarget& target,
                                       const HealthCheckConfig& config);
+// One HTTP/1.1 request; judges status and body, reads a load report from header or body.
+std::unique_ptr<Probe> make_http_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                       const HealthCheckConfig& config);
+// grpc.health.v1 over HTTP/2 without TLS.
+std::unique_ptr<Probe> make_grpc_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                       const HealthCheckConfig& config);
+// One query over UDP; passes when it is answered without an error.
+std::unique_ptr<Probe> make_dns_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                      const HealthCheckConfig& config);
+// Reads the line of HAProxy's agent-check.
+std::unique_ptr<Probe> make_agent_probe(const ProbeMeans& means, const ProbeTarget& target);
+
+// How the target is called in Host and :authority where the configuration does not say.
+std::string authority(const ProbeTarget& target);
 
 }  // namespace lb

@@ -98,6 +98,17 @@ Result<Fd, int> connect_stream(const Address& server, const Address* source, boo
   return fd;
 }
 
+Result<Fd, int> connect_datagram(const Address& server, const Address* source) {
+  Fd fd(socket(server.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return Unexpected{errno};
+  if (source && source->family() == server.family() &&
+      bind(fd.get(), source->data(), source->length()) != 0) {
+    return Unexpected{errno};
+  }
+  if (connect(fd.get(), server.data(), server.length()) != 0) return Unexpected{errno};
+  return fd;
+}
+
 void set_nodelay(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }

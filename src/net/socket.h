@@ -48,6 +48,9 @@ Status<> probe_free(const Address& address, bool dual_stack);
 Result<Fd, int> connect_stream(const Address& server, const Address* source,
                                bool data_follows = false);
 
+// A datagram socket that exchanges with one server only. `source` as above. The error is an errno.
+Result<Fd, int> connect_datagram(const Address& server, const Address* source);
+
 void set_nodelay(int fd);
 void set_keepalive(int fd, const Keepalive& keepalive);
 void clear_keepalive(int fd);

@@ -35,7 +35,7 @@ HOMES = [
     (r"spdlog/.*", r"common/log"),
     (r"nlohmann/.*", r"common/json"),
     (r"fmt/.*", r""),
-    (r"nghttp2/.*", r"l7/http2_"),
+    (r"nghttp2/.*", r"(l7/http2_|health/grpc_)"),
 ]
 # Headers of the system, which any file may include: C++'s own have no dot and no slash.
 SYSTEM = re.compile(

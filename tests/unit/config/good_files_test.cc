@@ -249,6 +249,41 @@ TEST(GoodFiles, EveryKeyOfAPoolTakesItsValue) {
   EXPECT_EQ(pool.send_proxy_protocol, SendProxyProtocol::v2);
 }
 
+HealthCheckConfig check_of(const std::string& keys) {
+  return loaded(with_pool("health_check: {" + keys + "}")).config.pools.at("db").health_check;
+}
+
+TEST(GoodFiles, EveryTypeOfCheckHasItsDefaults) {
+  auto http = check_of("type: http");
+  EXPECT_EQ(http.type, CheckType::http);
+  EXPECT_EQ(http.path, "/health");
+  EXPECT_EQ(http.method, "GET");
+  EXPECT_EQ(http.host, "");
+  EXPECT_EQ(http.expect_status, (std::vector<StatusRange>{{200, 399}}));
+  EXPECT_EQ(http.expect_body, "");
+  EXPECT_EQ(check_of("type: grpc").service, "");
+  EXPECT_EQ(check_of("type: dns").query, (DnsQuestion{".", 2}));
+}
+
+TEST(GoodFiles, EveryKeyOfATypeOfCheckTakesItsValue) {
+  auto http = check_of(R"(type: http, path: "/ready?a=b", method: HEAD, host: "app.example:80",
+      expect_status: "200-299, 404", expect_body: "\"ok\"")");
+  EXPECT_EQ(http.path, "/ready?a=b");
+  EXPECT_EQ(http.method, "HEAD");
+  EXPECT_EQ(http.host, "app.example:80");
+  EXPECT_EQ(http.expect_status, (std::vector<StatusRange>{{200, 299}, {404, 404}}));
+  EXPECT_EQ(http.expect_body, "\"ok\"");
+  EXPECT_EQ(check_of("type: http, expect_status: 204").expect_status,
+            (std::vector<StatusRange>{{204, 204}}));
+  auto grpc = check_of("type: grpc, service: shop.Cart, host: app.example");
+  EXPECT_EQ(grpc.type, CheckType::grpc);
+  EXPECT_EQ(grpc.service, "shop.Cart");
+  EXPECT_EQ(grpc.host, "app.example");
+  auto dns = check_of("type: dns, query: {name: db.example., type: AAAA}");
+  EXPECT_EQ(dns.type, CheckType::dns);
+  EXPECT_EQ(dns.query, (DnsQuestion{"db.example", 28}));
+}
+
 TEST(GoodFiles, AWordAndItsAliasesNameTheSameAlgorithm) {
   const std::pair<const char*, Balance> rows[] = {
       {"round_robin", Balance::round_robin},

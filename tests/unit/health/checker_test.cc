@@ -291,5 +291,22 @@ TEST_F(CheckerTest, AnotherPortThanTheTraffics) {
   EXPECT_EQ(target_.connections, 1);
 }
 
+TEST_F(CheckerTest, AnHttpCheckNamesTheHostThatTheConfigurationHas) {
+  HealthCheckConfig config = rarely();
+  config.type = CheckType::http;
+  PoolConfig pool = pool_of(config);
+  target_.pieces = {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
+  std::string port = std::to_string(target_.address().port());
+  ServerConfig named;
+  named.name = "app.example:" + port;
+  named.host = "app.example";
+  pool.servers = {ServerConfig(), named};
+  checker_.watch(servers_.add(1, named.name + "/" + target_.address().to_string(),
+                              target_.address().to_string()),
+                 pool);
+  ASSERT_TRUE(run_until_health(Health::healthy));
+  EXPECT_THAT(target_.received, HasSubstr("\r\nHost: app.example:" + port + "\r\n"));
+}
+
 }  // namespace
 }  // namespace lb

@@ -23,6 +23,7 @@ class FakeServer {
   void play_dead() { event_.disarm(); }
 
   std::vector<std::string> pieces;  // of an answer, each sent some time after the last
+  size_t after_bytes = 0;           // of all connections together; nothing is said before
   bool close_afterwards = false;
   bool reset_at_once = false;
   int connections = 0;
@@ -43,7 +44,9 @@ class FakeServer {
       event.disarm();
     }
     void say() {
-      if (said < server.pieces.size()) {
+      if (server.received.size() < server.after_bytes) {
+        next.start(std::chrono::milliseconds(1));
+      } else if (said < server.pieces.size()) {
         send_some(fd.get(), server.pieces[said++]);
         next.start(std::chrono::milliseconds(1));
       } else if (server.close_afterwards) {
