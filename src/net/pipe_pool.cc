@@ -16,6 +16,21 @@ std::unique_ptr<Pipe> PipePool::take() {
     ++in_use_;
     return pipe;
   }
+  // A stream that copies asks every 192 KiB, and opening in vain costs four calls.
+  if (to_turn_down_ > 0) {
+    --to_turn_down_;
+    return nullptr;
+  }
+  auto pipe = open_pipe();
+  if (pipe) {
+    ++in_use_;
+  } else {
+    to_turn_down_ = kTurnedDown;
+  }
+  return pipe;
+}
+
+std::unique_ptr<Pipe> PipePool::open_pipe() {
   int ends[2];
   if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
   auto pipe = std::make_unique<Pipe>();
@@ -25,13 +40,13 @@ std::unique_ptr<Pipe> PipePool::take() {
   // A pipe of the default 64 KiB is no better than copying.
   if (size < static_cast<int>(kPipeSize)) return nullptr;
   pipe->capacity = static_cast<size_t>(size);
-  ++in_use_;
   return pipe;
 }
 
 void PipePool::give_back(std::unique_ptr<Pipe> pipe, bool is_empty) {
   --in_use_;
-  if (is_empty && unused_.size() < kKeepUnused) unused_.push_back(std::move(pipe));
+  if (is_empty && unused_.size() < kKeepUnused) return unused_.push_back(std::move(pipe));
+  to_turn_down_ = 0;  // the one that closes now makes room
 }
 
 }  // namespace lb

@@ -26,6 +26,9 @@ class PipePool {
 
   explicit PipePool(size_t limit) : limit_(limit) {}
 
+  // Takes that are turned down unasked after the system gave nothing.
+  static constexpr size_t kTurnedDown = 1000;
+
   // An empty pipe, or nothing when the limit is reached or the system gives no descriptors or pipe
   // pages (an unprivileged user may hold 16,384 of them): the caller goes on copying.
   std::unique_ptr<Pipe> take();
@@ -34,8 +37,11 @@ class PipePool {
   size_t in_use() const { return in_use_; }
 
  private:
+  std::unique_ptr<Pipe> open_pipe();
+
   const size_t limit_;
   size_t in_use_ = 0;
+  size_t to_turn_down_ = 0;
   std::vector<std::unique_ptr<Pipe>> unused_;
 };
 

@@ -82,13 +82,27 @@ TEST(PipePool, KeepsOnlyAFewUnused) {
   EXPECT_EQ(static_cast<size_t>(open), PipePool::kKeepUnused);
 }
 
-TEST(PipePool, HasNoneWhenDescriptorsRunOutAndRecovers) {
+TEST(PipePool, WhereTheSystemGivesNoneItAsksSeldomButAsksAgain) {
   PipePool pool(4);
   {
     NoDescriptors none;
     EXPECT_EQ(pool.take(), nullptr);
     EXPECT_EQ(pool.in_use(), 0u);
   }
+  size_t turned_down = 0;
+  while (!pool.take()) ASSERT_LE(++turned_down, PipePool::kTurnedDown);
+  EXPECT_EQ(turned_down, PipePool::kTurnedDown);
+  EXPECT_EQ(pool.in_use(), 1u);
+}
+
+TEST(PipePool, ThereIsRoomAgainWhenOneIsClosed) {
+  PipePool pool(4);
+  auto pipe = pool.take();
+  {
+    NoDescriptors none;
+    EXPECT_EQ(pool.take(), nullptr);
+  }
+  pool.give_back(std::move(pipe), false);
   EXPECT_NE(pool.take(), nullptr);
 }
 
