@@ -10,6 +10,11 @@ ConnectionLimit::ConnectionLimit(uint32_t limit, size_t workers,
     : limit_(limit), waiting_(workers), wake_(std::move(wake)) {}
 
 bool ConnectionLimit::take() {
+  // Without a limit nothing is compared, only counted: a reload may set one.
+  if (limit_.load(std::memory_order_relaxed) == kUnlimited) {
+    open_.fetch_add(1, std::memory_order_seq_cst);
+    return true;
+  }
   uint32_t open = open_.load(std::memory_order_seq_cst);
   while (open < limit_.load(std::memory_order_seq_cst)) {
     if (open_.compare_exchange_weak(open, open + 1, std::memory_order_seq_cst)) return true;

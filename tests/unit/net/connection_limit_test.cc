@@ -112,6 +112,21 @@ TEST(ConnectionLimit, ALowerLimitLetsWhatIsOpenFinish) {
   EXPECT_TRUE(limit.take());
 }
 
+TEST(ConnectionLimit, ALimitThatIsSetLaterCountsWhatIsOpen) {
+  ConnectionLimit limit(ConnectionLimit::kUnlimited, 1, [](size_t) {});
+  run_workers(4, [&](size_t) {
+    for (int i = 0; i < 1'000; ++i) EXPECT_TRUE(limit.take());
+  });
+  EXPECT_EQ(limit.open(), 4'000u);
+  limit.set_limit(4'000);
+  EXPECT_FALSE(limit.take());
+  limit.give_back();
+  EXPECT_TRUE(limit.take());
+  limit.set_limit(ConnectionLimit::kUnlimited);
+  EXPECT_TRUE(limit.take());
+  EXPECT_EQ(limit.open(), 4'001u);
+}
+
 TEST(ConnectionLimit, AHigherLimitWakesWhoWaits) {
   int wakes = 0;
   ConnectionLimit limit(1, 1, [&](size_t) { ++wakes; });
