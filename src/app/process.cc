@@ -118,6 +118,9 @@ Status<> Process::start() {
 
 void Process::reload() {
   if (terminating_) return;
+  // Until every worker has let go of what the last reload removed, its addresses are taken.
+  reload_waits_ = adoptions_due_ > 0;
+  if (reload_waits_) return;
   notify_reloading();
   auto loaded = source_.load();
   if (!loaded) {
@@ -279,6 +282,7 @@ void Process::publish() {
     }
   }
   for (auto& worker : team_.workers) worker->post_snapshot(snapshot);
+  adoptions_due_ += workers_;
 }
 
 // The first change goes out at once, more of them together a little later.
@@ -339,6 +343,9 @@ uint64_t Process::version_everywhere() const {
 
 void Process::adopted() {
   registry_.collect();
+  --adoptions_due_;
+  // Posted: the snapshot that the last worker sent back is freed after this.
+  if (adoptions_due_ == 0 && reload_waits_) mailbox_.post([this] { reload(); });
   if (announced_version_ == 0 || version_everywhere() < announced_version_) return;
   announced_version_ = 0;
   if (terminating_) return;

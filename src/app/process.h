@@ -104,6 +104,8 @@ class Process final : public ControlReports {
   std::function<void()> on_ready_;
   std::function<void()> on_terminate_;
   uint64_t version_ = 0;
+  size_t adoptions_due_ = 0;  // of snapshots that were posted, one for each worker
+  bool reload_waits_ = false;
   uint64_t announced_version_ = 0;  // told to the service manager when all workers have it
   int64_t published_ms_ = 0;
   uint64_t log_lines_lost_ = 0;
