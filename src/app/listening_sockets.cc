@@ -17,7 +17,7 @@ bool kernel_has_ipv6() {
   return static_cast<bool>(Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)));
 }
 
-// Whether sockets of ours stand in the way of probing the address.
+// Whether sockets of ours stand in the way of having the address alone.
 bool overlaps(const SocketGroups& groups, const Address& address) {
   return std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
     auto bound = Address::parse(group.first.starts_with(':') ? "[::]" + group.first : group.first);
@@ -30,25 +30,23 @@ bool overlaps(const SocketGroups& groups, const Address& address) {
 
 Result<std::shared_ptr<SocketGroup>> SocketGroup::open(const ListenAddress& listen,
                                                        const ListenerConfig& config, size_t workers,
-                                                       bool probe) {
+                                                       bool alone) {
   std::shared_ptr<SocketGroup> group(new SocketGroup());
   bool dual_stack = listen.dual_stack && kernel_has_ipv6();
   group->address_ = listen.address;
   if (listen.dual_stack && !dual_stack) group->address_ = Address::any_v4(listen.address.port());
-  // Within the group SO_REUSEPORT would let a second process in unnoticed.
-  if (probe) {
-    if (auto free = probe_free(group->address_, dual_stack); !free) {
-      return fail(free.error().message);
-    }
-  }
+  // SO_REUSEPORT alone would let a second process in unnoticed. The first socket listens without
+  // it, which of several processes that start together only one can do, and shares the port then.
   ListenOptions options{.dual_stack = dual_stack,
-                        .reuse_port = true,
+                        .reuse_port = !alone,
                         .backlog = config.backlog,
                         .keepalive = keepalive_of(config.keepalive)};
   size_t count = listen.address.is_unix() ? 1 : workers;
   for (size_t i = 0; i < count; ++i) {
     auto fd = listen_stream(group->address_, options);
     if (!fd) return fail(fd.error().message);
+    if (i == 0 && alone && listen.address.is_ip()) share_port(fd->get());
+    options.reuse_port = true;
     group->sockets_.push_back(std::make_shared<const Fd>(std::move(*fd)));
   }
   return group;

@@ -17,9 +17,10 @@ namespace lb {
 // that no queued connection is lost by a reload.
 class SocketGroup {
  public:
+  // `alone`: no other socket may have the address, not even one of ours.
   static Result<std::shared_ptr<SocketGroup>> open(const ListenAddress& address,
                                                    const ListenerConfig& config, size_t workers,
-                                                   bool probe);
+                                                   bool alone);
   ~SocketGroup();
   SocketGroup(const SocketGroup&) = delete;
   SocketGroup& operator=(const SocketGroup&) = delete;

@@ -73,6 +73,10 @@ Result<Fd> listen_stream(const Address& address, const ListenOptions& options) {
   return fd;
 }
 
+void share_port(int fd) {
+  set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
 Result<Fd> reserve_address(const Address& address) {
   return bound_socket(address, false, false);
 }

@@ -29,6 +29,10 @@ struct ListenOptions {
   std::optional<Keepalive> keepalive = {};  // inherited by what is accepted, like TCP_NODELAY
 };
 
+// Lets sockets that are bound later share the port of this one, which listens already and until now
+// has it alone: it becomes the first of their group.
+void share_port(int fd);
+
 // A listening stream socket. A unix path whose socket no process listens on any more is replaced.
 Result<Fd> listen_stream(const Address& address, const ListenOptions& options);
 

@@ -6,8 +6,12 @@
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <barrier>
 #include <cstdlib>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "../loopback.h"
 
@@ -126,6 +130,42 @@ TEST_F(ListeningSocketsTest, AnotherProcessThatSharesItsPortIsNoticedAllTheSame)
   auto groups = open_sockets(config_, {}, 2);
   ASSERT_FALSE(groups);
   EXPECT_THAT(groups.error().message, HasSubstr("another process listens there"));
+}
+
+// Threads for processes: the kernel tells sockets apart, not who opened them.
+TEST_F(ListeningSocketsTest, OfSeveralThatStartTogetherOneGetsTheAddress) {
+  constexpr size_t kStarting = 4;
+  for (int round = 0; round < 200; ++round) {
+    set("a", {free_address()});
+    std::barrier start(kStarting);
+    std::vector<SocketGroups> opened(kStarting);
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < kStarting; ++i) {
+      threads.emplace_back([&, i] {
+        start.arrive_and_wait();
+        if (auto groups = open_sockets(config_, {}, 2)) opened[i] = std::move(*groups);
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    auto winners = std::count_if(opened.begin(), opened.end(),
+                                 [](const SocketGroups& groups) { return !groups.empty(); });
+    ASSERT_EQ(winners, 1) << "round " << round;
+  }
+}
+
+// What is queued at the first socket before the others are there is served by its worker.
+TEST_F(ListeningSocketsTest, EverySocketOfAGroupGetsItsShare) {
+  std::string text = free_address();
+  set("a", {text});
+  auto groups = open_sockets(config_, {}, 3);
+  ASSERT_TRUE(groups);
+  std::vector<Fd> clients;
+  for (int i = 0; i < 200; ++i) clients.push_back(connect_to(*Address::parse(text)));
+  for (const auto& socket : groups->at(text)->sockets()) {
+    int accepted = 0;
+    while (Fd(accept4(socket->get(), nullptr, nullptr, SOCK_NONBLOCK))) ++accepted;
+    EXPECT_GT(accepted, 20);
+  }
 }
 
 TEST_F(ListeningSocketsTest, AnAddressMayGrowToAWildcardAndShrinkAgain) {
