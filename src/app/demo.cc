@@ -227,7 +227,7 @@ DemoView Demo::view(int64_t elapsed_ms) {
     all_fresh += fresh.back();
     view.open += server.active().load(std::memory_order_relaxed);
     view.servers.push_back(
-        {server.name(), server.address().to_string(), process_.registry().health(server), 0});
+        {server.name(), server.address().to_string(), process_.registry().status(server), 0});
   });
   for (size_t i = 0; all_fresh > 0 && i < fresh.size(); ++i) {
     view.servers[i].share_percent =

@@ -23,9 +23,9 @@ bool stdout_can_move_back() {
   return isatty(STDOUT_FILENO) == 1 && terminal && std::string_view(terminal) != "dumb";
 }
 
-const char* color_of(Health health) {
-  if (health == Health::healthy) return "\x1b[32m";
-  return health == Health::unhealthy ? "\x1b[31m" : "";
+const char* color_of(ServerStatus status) {
+  if (status == ServerStatus::healthy) return "\x1b[32m";
+  return status == ServerStatus::unhealthy ? "\x1b[31m" : "";
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ void DemoScreen::show_block() {
              milliseconds_text(last_.p50_us), milliseconds_text(last_.p99_us));
   for (const auto& server : last_.servers) {
     fmt::print("{:>7}   {:<15}   {}{:<9}\x1b[0m   {:>3} %   {}\n", server.name, server.address,
-               color_of(server.health), to_string(server.health), server.share_percent,
+               color_of(server.status), to_string(server.status), server.share_percent,
                std::string(server.share_percent / kPercentPerMark, '#'));
   }
   block_lines_ = 2 + static_cast<int>(last_.servers.size());
@@ -96,7 +96,7 @@ void DemoScreen::show_line() {
              last_.open, last_.failed, milliseconds_text(last_.p50_us),
              milliseconds_text(last_.p99_us));
   for (const auto& server : last_.servers) {
-    fmt::print("   {:>3}% {:<9}", server.share_percent, to_string(server.health));
+    fmt::print("   {:>3}% {:<9}", server.share_percent, to_string(server.status));
   }
   fmt::print("\n");
 }

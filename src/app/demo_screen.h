@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pool/pool.h"
+#include "pool/server_state.h"
 
 namespace lb {
 
@@ -14,7 +14,7 @@ struct DemoView {
   struct ServerView {
     std::string name;
     std::string address;
-    Health health = Health::unknown;
+    ServerStatus status = ServerStatus::unknown;
     uint32_t share_percent = 0;  // of the connections of this second
   };
   int64_t elapsed_ms = 0;

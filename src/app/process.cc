@@ -54,6 +54,12 @@ Process::Process(ConfigSource source, LoadedConfig loaded)
       lists_(loop_, [this] { lists_changed(); }),
       publish_timer_(loop_, [this] { publish(); }),
       housekeeping_(loop_, [this] { keep_house(); }) {
+  registry_.on_status_changed = [this](const Server& server, const StatusChange& change) {
+    status_changed(server, change);
+  };
+  checker_.on_result = [this](const Server& server, CheckRecord record) {
+    registry_.note_check(server, std::move(record));
+  };
   team_.on_adopted = [this] { adopted(); };
   team_.on_drained = [this](size_t worker) { drained(worker); };
 }
@@ -250,7 +256,6 @@ void Process::update_checks() {
       checker_.watch(server, pool);
     } else {
       checker_.forget(server);
-      registry_.set_health(server, Health::unknown);  // for when checks are switched on again
     }
   });
 }
@@ -293,37 +298,36 @@ void Process::publish_soon() {
 }
 
 void Process::health_changed(Server& server, const HealthChecker::Transition& transition) {
-  registry_.set_health(server, transition.to);
-  log::info("server {}/{} is {} (was {}): {}", server.pool(), server.name(),
-            to_string(transition.to), to_string(transition.from), transition.reason);
-  bool went_down = transition.to == Health::unhealthy;
-  if (!went_down) {
-    server.avoid_until_ms.store(0, std::memory_order_relaxed);
-    return publish_soon();
-  }
-  warn_if_mostly_down(server.pool());
-  if (config_->pools.at(server.pool()).on_down == OnDown::close) {
-    publish();  // first, so that no new connection goes there
-    for (auto& worker : team_.workers) {
-      worker->post_end_sessions(&server, CloseReason::server_down);
-    }
-  } else {
-    publish_soon();
-  }
+  if (transition.to != Health::unhealthy) server.avoid_until_ms.store(0, std::memory_order_relaxed);
+  registry_.set_health(server, transition.to, transition.reason);
+  if (transition.to != Health::unhealthy) return;
+  if (config_->pools.at(server.pool()).on_down != OnDown::close) return;
+  publish();  // first, so that no new connection goes there
+  for (auto& worker : team_.workers) worker->post_end_sessions(&server, CloseReason::server_down);
+}
+
+void Process::status_changed(const Server& server, const StatusChange& change) {
+  log::info("server {}/{} is {} (was {}): {}", server.pool(), server.name(), to_string(change.to),
+            to_string(change.from), change.reason);
+  publish_soon();
+  if (!is_usable(change.to)) warn_if_mostly_down(server.pool());
 }
 
 void Process::warn_if_mostly_down(const std::string& pool) {
   size_t all = 0;
-  size_t down = 0;
-  registry_.for_each([&](Server& server, const PoolConfig& config) {
+  size_t unhealthy = 0;
+  size_t usable = 0;
+  registry_.for_each([&](const Server& server, const PoolConfig& config) {
     if (config.name != pool) return;
     ++all;
-    if (registry_.health(server) == Health::unhealthy) ++down;
+    ServerStatus status = registry_.status(server);
+    if (status == ServerStatus::unhealthy) ++unhealthy;
+    if (is_usable(status)) ++usable;
   });
-  if (down == all) {
+  if (usable == 0) {
     log::error("pool {}: no server is usable", pool);
-  } else if (down * 2 > all) {
-    log::warning("pool {}: {} of {} servers are unhealthy", pool, down, all);
+  } else if (unhealthy * 2 > all) {
+    log::warning("pool {}: {} of {} servers are unhealthy", pool, unhealthy, all);
   }
 }
 

@@ -71,6 +71,7 @@ class Process final : public ControlReports {
   void publish();
   void publish_soon();
   void health_changed(Server& server, const HealthChecker::Transition& transition);
+  void status_changed(const Server& server, const StatusChange& change);
   void warn_if_mostly_down(const std::string& pool);
   void stop_workers();
   // Any thread.

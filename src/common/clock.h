@@ -17,4 +17,11 @@ inline int64_t monotonic_ms() {
   return monotonic_us() / 1'000;
 }
 
+// Wall-clock time in milliseconds since 1970: for people, never for durations.
+inline int64_t unix_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000;
+}
+
 }  // namespace lb

@@ -76,6 +76,7 @@ class HealthChecker::Check {
     }
     running_ = true;
     late_.start(config_.timeout);
+    started_ms_ = monotonic_ms();
     probe_->start([this](const ProbeResult& result) { finish(result); });
   }
 
@@ -91,6 +92,10 @@ class HealthChecker::Check {
     if (!result.made) {
       log::debug("server {}/{}: not checked: {}", server_.pool(), server_.name(), result.detail);
       return schedule();
+    }
+    if (owner_.on_result) {
+      milliseconds took(monotonic_ms() - started_ms_);
+      owner_.on_result(server_, {unix_ms(), result.passed, took, result.detail});
     }
     Health before = state_.health();
     auto changed = state_.add(result.passed);
@@ -126,6 +131,7 @@ class HealthChecker::Check {
   std::unique_ptr<Probe> probe_;
   bool outdated_ = true;  // the next check needs a new probe
   bool running_ = false;
+  int64_t started_ms_ = 0;
   Timer next_;
   Timer late_;
 };

@@ -26,6 +26,8 @@ class HealthChecker {
   using Callback = std::function<void(Server&, const Transition&)>;
 
   HealthChecker(EventLoop& loop, Callback on_transition);
+  // Told of every check that was made, before what it changes.
+  std::function<void(const Server&, CheckRecord)> on_result;
   ~HealthChecker();
 
   // Begins to check a server, or goes on by new rules; the state it has stays.

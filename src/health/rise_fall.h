@@ -9,8 +9,8 @@
 namespace lb {
 
 // Turns the results of checks into health: `rise` passes in a row until healthy, `fall` failures in
-// a row until unhealthy; the first result of all decides at once. Pure; docs/architecture.md has
-// the table.
+// a row until unhealthy; the first result of all decides at once. Pure; docs/operations.md has the
+// table.
 class RiseFall {
  public:
   RiseFall(uint32_t rise, uint32_t fall) : rise_(rise), fall_(fall) {}

@@ -130,25 +130,27 @@ class Search {
 
 // The place of a member's group in the order of preference, or none.
 std::optional<size_t> rank(const Member& member) {
-  if (member.draining || member.weight == 0 || member.health == Health::unhealthy) return {};
-  return (member.backup ? 2U : 0U) + (member.health == Health::unknown ? 1U : 0U);
+  if (member.weight == 0) return {};
+  size_t first = member.backup ? 3 : 0;
+  switch (member.status) {
+    case ServerStatus::healthy:
+      return first;
+    case ServerStatus::overloaded:
+      return first + 1;
+    case ServerStatus::unknown:
+      return first + 2;
+    case ServerStatus::unhealthy:
+    case ServerStatus::ejected:
+    case ServerStatus::draining:
+    case ServerStatus::maintenance:
+      return {};
+  }
+  return {};
 }
 
-constexpr size_t kRanks = 4;
+constexpr size_t kRanks = 6;
 
 }  // namespace
-
-const char* to_string(Health health) {
-  switch (health) {
-    case Health::unknown:
-      return "unknown";
-    case Health::healthy:
-      return "healthy";
-    case Health::unhealthy:
-      return "unhealthy";
-  }
-  return "unknown";
-}
 
 Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
            RetryBudget& budget)
@@ -175,19 +177,11 @@ bool Pool::needs_key() const {
 
 std::vector<uint64_t> Pool::seeds_of_members() const {
   if (!needs_key()) return {};
-  // Over the members of all groups, so that a change of health gives no server another seed; but
-  // without those on their way out, whose address a renamed server may have taken over.
-  std::vector<const Server*> staying;
-  for (const Member& member : members_) {
-    if (!member.draining) staying.push_back(member.server);
-  }
-  std::vector<uint64_t> seeds = hash_seeds(staying);
-  std::vector<uint64_t> by_member(members_.size(), 0);
-  size_t next = 0;
-  for (size_t i = 0; i < members_.size(); ++i) {
-    if (!members_[i].draining) by_member[i] = seeds[next++];
-  }
-  return by_member;
+  // Over the members of all groups, so that a change of status gives no server another seed.
+  std::vector<const Server*> servers;
+  servers.reserve(members_.size());
+  for (const Member& member : members_) servers.push_back(member.server);
+  return hash_seeds(servers);
 }
 
 Result<Lease, NoServer> Pool::acquire(const Want& want) const {

@@ -10,22 +10,17 @@
 #include "pool/balancer.h"
 #include "pool/retry_budget.h"
 #include "pool/server.h"
+#include "pool/server_state.h"
 
 namespace lb {
-
-// What is known of a server's health; docs/architecture.md has the table of transitions.
-enum class Health { unknown, healthy, unhealthy };
-
-const char* to_string(Health health);
 
 // One server's part in a pool's snapshot.
 struct Member {
   Server* server = nullptr;
-  Health health = Health::unknown;
+  ServerStatus status = ServerStatus::unknown;
   uint32_t weight = 1;
   uint32_t limit = kNoLimit;
   bool backup = false;
-  bool draining = false;
 };
 
 // What acquire() found when it grants no lease.
@@ -44,8 +39,8 @@ struct Want {
 
 // A pool as one snapshot knows it: who is in it, who may be picked, and how. Immutable; any thread.
 //
-// Candidates stand in groups, the first non-empty one wins: healthy, unknown, healthy backup,
-// unknown backup. Unhealthy, draining and weight 0 are never picked. A full server stays in its
+// Candidates stand in groups, the first non-empty one wins: healthy, overloaded, unknown, then the
+// same of the backups. Every other status and weight 0 are never picked. A full server stays in its
 // group; backups do not relieve full servers. A server avoided after a failed connect is passed
 // over unless nobody else is left; only when every server of a group was tried does the next group
 // have its turn.

@@ -24,6 +24,11 @@ std::vector<ServerConfig> expand(const ServerConfig& written, const PoolRegistry
   return servers;
 }
 
+// Where nobody checks, a server is healthy from the start.
+ServerFacts first_facts(const PoolConfig& config) {
+  return {.health = config.health_check.enabled ? Health::unknown : Health::healthy};
+}
+
 // A pool keeps its servers: sessions of a removed listener go on with the pool they have.
 struct OwningPool {
   std::vector<std::shared_ptr<Server>> servers;
@@ -54,6 +59,9 @@ PoolRegistry::Changes PoolRegistry::apply(const Config& config, const Names& nam
 void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
                               int64_t drain_until_ms, Changes& changes) {
   size_t changes_before = changes.added.size() + changes.removed.size();
+  bool was_checked = state.config && state.config->health_check.enabled;
+  bool same_config = state.config && *state.config == config;
+  if (!same_config) state.config = std::make_shared<const PoolConfig>(config);
   std::vector<Entry> before = std::move(state.entries);
   state.entries.clear();
   for (const ServerConfig& written : config.servers) {
@@ -65,13 +73,9 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
       Entry entry;
       if (same != before.end()) {
         entry.server = std::move(same->server);
-        entry.health = same->health;
       } else {
         entry.server = take_back(state, server);
-        if (!entry.server) {
-          entry.server = std::make_shared<Server>(config.name, server.name, server.address,
-                                                  state.load.acquire_slot(), workers_);
-        }
+        if (!entry.server) entry.server = make(state, server);
         changes.added.push_back(entry.server.get());
       }
       entry.config = std::move(server);
@@ -81,12 +85,20 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
   for (Entry& entry : before) {
     if (!entry.server) continue;
     changes.removed.push_back(entry.server.get());
-    removed_.push_back({std::move(entry.server), &state, drain_until_ms});
+    remove(state, std::move(entry), drain_until_ms);
   }
   bool same_members = changes.added.size() + changes.removed.size() == changes_before;
-  if (same_members && state.config && *state.config == config) return;
-  state.config = std::make_shared<const PoolConfig>(config);
+  if (same_members && same_config) return;
   state.dirty = true;
+  bool is_checked = config.health_check.enabled;
+  if (was_checked != is_checked) begin_or_end_checks(state, is_checked);
+}
+
+std::shared_ptr<Server> PoolRegistry::make(PoolState& state, const ServerConfig& config) {
+  auto server = std::make_shared<Server>(state.config->name, config.name, config.address,
+                                         state.load.acquire_slot(), workers_);
+  records_[server.get()].state.begin(first_facts(*state.config));
+  return server;
 }
 
 // One that is back before it was freed goes on with its work and its counts.
@@ -99,28 +111,110 @@ std::shared_ptr<Server> PoolRegistry::take_back(const PoolState& state,
   if (same == removed_.end()) return nullptr;
   std::shared_ptr<Server> server = std::move(same->server);
   removed_.erase(same);
+  records_.at(server.get()).state.update(first_facts(*state.config), "added again", unix_ms());
   return server;
 }
 
-PoolRegistry::Entry* PoolRegistry::find(const Server& server) {
+void PoolRegistry::remove(PoolState& state, Entry entry, int64_t drain_until_ms) {
+  ServerState& removed = records_.at(entry.server.get()).state;
+  ServerFacts facts = removed.facts();
+  facts.removed = true;
+  removed.update(facts, "removed", unix_ms());
+  removed_.push_back({std::move(entry.server), std::move(entry.config), &state, drain_until_ms});
+}
+
+void PoolRegistry::begin_or_end_checks(PoolState& state, bool enabled) {
+  for (const Entry& entry : state.entries) {
+    change(*entry.server, enabled ? "checks are on" : "checks are off", [&](ServerFacts& facts) {
+      facts.health = enabled ? Health::unknown : Health::healthy;
+      if (!enabled) facts.overloaded = false;
+    });
+  }
+}
+
+template <typename Change>
+void PoolRegistry::change(Server& server, const std::string& reason, Change change) {
+  auto record = records_.find(&server);
+  if (record == records_.end()) return;
+  ServerState& state = record->second.state;
+  ServerFacts facts = state.facts();
+  if (facts.removed) return;
+  change(facts);
+  auto changed = state.update(facts, reason, unix_ms());
+  if (!changed) return;
+  states_.at(server.pool())->dirty = true;
+  if (on_status_changed) on_status_changed(server, *changed);
+}
+
+void PoolRegistry::set_health(Server& server, Health health, const std::string& reason) {
   auto state = states_.find(server.pool());
+  if (state == states_.end() || !state->second->config->health_check.enabled) return;
+  change(server, reason, [=](ServerFacts& facts) { facts.health = health; });
+}
+
+void PoolRegistry::set_overloaded(Server& server, bool overloaded, const std::string& reason) {
+  change(server, reason, [=](ServerFacts& facts) { facts.overloaded = overloaded; });
+}
+
+void PoolRegistry::set_admin_state(Server& server, AdminState state, const std::string& reason) {
+  change(server, reason, [=](ServerFacts& facts) { facts.admin = state; });
+}
+
+void PoolRegistry::note_check(const Server& server, CheckRecord check) {
+  auto record = records_.find(&server);
+  if (record != records_.end()) record->second.last_check = std::move(check);
+}
+
+ServerStatus PoolRegistry::status(const Server& server) const {
+  return records_.at(&server).state.status();
+}
+
+Server* PoolRegistry::find(const std::string& pool, const std::string& name) {
+  auto state = states_.find(pool);
   if (state == states_.end()) return nullptr;
-  auto& entries = state->second->entries;
-  auto entry = std::find_if(entries.begin(), entries.end(),
-                            [&](const Entry& e) { return e.server.get() == &server; });
-  return entry == entries.end() ? nullptr : &*entry;
+  for (const Entry& entry : state->second->entries) {
+    if (entry.server->name() == name) return entry.server.get();
+  }
+  return nullptr;
 }
 
-void PoolRegistry::set_health(Server& server, Health health) {
-  Entry* entry = find(server);
-  if (!entry || entry->health == health) return;
-  entry->health = health;
-  states_[server.pool()]->dirty = true;
+std::vector<ServerReport> PoolRegistry::report(int64_t now_ms) const {
+  std::vector<ServerReport> reports;
+  for (const auto& [name, state] : states_) {
+    for (const Entry& entry : state->entries) {
+      reports.push_back(report(*entry.server, entry.config, now_ms));
+    }
+  }
+  for (const Removed& removed : removed_) {
+    reports.push_back(report(*removed.server, removed.config, now_ms));
+  }
+  return reports;
 }
 
-Health PoolRegistry::health(const Server& server) const {
-  const Entry* entry = const_cast<PoolRegistry*>(this)->find(server);
-  return entry ? entry->health : Health::unknown;
+ServerReport PoolRegistry::report(const Server& server, const ServerConfig& config,
+                                  int64_t now_ms) const {
+  const Record& record = records_.at(&server);
+  ServerReport report{.id = server_id(server.pool(), server.name()),
+                      .pool = server.pool(),
+                      .name = server.name(),
+                      .address = server.address(),
+                      .weight = config.weight,
+                      .max_connections = config.max_connections,
+                      .backup = config.backup,
+                      .status = record.state.status(),
+                      .admin = record.state.facts().admin,
+                      .active = server.active().load(std::memory_order_relaxed),
+                      .response_us = server.latency.average_us(now_ms),
+                      .last_check = record.last_check,
+                      .history = {record.state.history().begin(), record.state.history().end()},
+                      .added_at_ms = record.state.added_at_ms()};
+  for (const ServerCell& cell : server.cells()) {
+    report.connections += cell.connections.load(std::memory_order_relaxed);
+    report.connect_failures += cell.connect_failures.load(std::memory_order_relaxed);
+    report.bytes_in += cell.bytes_in.load(std::memory_order_relaxed);
+    report.bytes_out += cell.bytes_out.load(std::memory_order_relaxed);
+  }
+  return report;
 }
 
 bool PoolRegistry::dirty() const {
@@ -144,13 +238,11 @@ std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
   std::vector<Member> members;
   std::vector<std::shared_ptr<Server>> servers;
   for (const Entry& entry : state.entries) {
-    bool checked = state.config->health_check.enabled;
     members.push_back({.server = entry.server.get(),
-                       .health = checked ? entry.health : Health::healthy,
+                       .status = status(*entry.server),
                        .weight = entry.config.weight,
                        .limit = entry.config.max_connections.value_or(kNoLimit),
-                       .backup = entry.config.backup,
-                       .draining = false});
+                       .backup = entry.config.backup});
     servers.push_back(entry.server);
   }
   std::shared_ptr<const OwningPool> owning(new OwningPool{
@@ -159,11 +251,12 @@ std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
 }
 
 void PoolRegistry::collect() {
-  std::erase_if(removed_, [](Removed& removed) {
+  std::erase_if(removed_, [this](Removed& removed) {
     // In no pool it is picked no more, so a count of zero stays zero.
     if (removed.server.use_count() > 1) return false;
     if (removed.server->active().load(std::memory_order_acquire) != 0) return false;
     removed.state->load.release_slot(removed.server->active());
+    records_.erase(removed.server.get());
     return true;
   });
 }

@@ -5,19 +5,24 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "common/clock.h"
 #include "config/config.h"
 #include "pool/pool.h"
 #include "pool/retry_budget.h"
 #include "pool/server.h"
+#include "pool/server_report.h"
+#include "pool/server_state.h"
 
 namespace lb {
 
 // Every pool and server that the process knows, by name. A reload keeps the Server of an unchanged
-// (pool, name, address) with its health and counters; one that is gone drains, and is freed when
-// its work has ended and no pool that anybody holds has it any more. Pools are rebuilt only when
+// (pool, name, address) with its state and counters; one that is gone drains, and is freed when its
+// work has ended and no pool that anybody holds has it any more. Pools are rebuilt only when
 // something of theirs changed. Control thread.
 class PoolRegistry {
  public:
@@ -40,8 +45,22 @@ class PoolRegistry {
   // open work until `drain_until_ms` (monotonic).
   Changes apply(const Config& config, const Names& names, int64_t drain_until_ms);
 
-  void set_health(Server& server, Health health);
-  Health health(const Server& server) const;
+  // Told of every change of a server's status but its removal, which apply() returns.
+  std::function<void(Server&, const StatusChange&)> on_status_changed;
+
+  // What became known of a server, or is wanted of it; `reason` is for people. All of it is of no
+  // interest for one that is removed, and health for one of a pool without checks.
+  void set_health(Server& server, Health health, const std::string& reason);
+  void set_overloaded(Server& server, bool overloaded, const std::string& reason);
+  void set_admin_state(Server& server, AdminState state, const std::string& reason);
+  void note_check(const Server& server, CheckRecord record);
+
+  ServerStatus status(const Server& server) const;
+  // All servers as they stand, in the order of pools and configuration, then the removed ones that
+  // still have work.
+  std::vector<ServerReport> report(int64_t now_ms) const;
+  // The server that is called so, if it is not removed.
+  Server* find(const std::string& pool, const std::string& name);
 
   // The pools as they stand; those that changed since the last call are new, the others the same
   // objects. One that is gone from the configuration stays, without servers, for what a removed
@@ -61,7 +80,11 @@ class PoolRegistry {
   struct Entry {
     std::shared_ptr<Server> server;
     ServerConfig config;
-    Health health = Health::unknown;
+  };
+  // What is remembered of a server until it is freed.
+  struct Record {
+    ServerState state{unix_ms()};
+    std::optional<CheckRecord> last_check;
   };
   struct PoolState {
     explicit PoolState(size_t workers) : budget(workers) {}
@@ -74,6 +97,7 @@ class PoolRegistry {
   };
   struct Removed {
     std::shared_ptr<Server> server;
+    ServerConfig config;
     PoolState* state;
     int64_t drain_until_ms;
     bool told = false;
@@ -82,12 +106,18 @@ class PoolRegistry {
   void apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
                   int64_t drain_until_ms, Changes& changes);
   std::shared_ptr<Server> take_back(const PoolState& state, const ServerConfig& config);
-  Entry* find(const Server& server);
+  std::shared_ptr<Server> make(PoolState& state, const ServerConfig& config);
+  void remove(PoolState& state, Entry entry, int64_t drain_until_ms);
+  void begin_or_end_checks(PoolState& state, bool enabled);
+  template <typename Change>
+  void change(Server& server, const std::string& reason, Change change);
+  ServerReport report(const Server& server, const ServerConfig& config, int64_t now_ms) const;
   std::shared_ptr<const Pool> build(PoolState& state) const;
 
   const size_t workers_;
   std::map<std::string, std::unique_ptr<PoolState>> states_;
   std::vector<Removed> removed_;
+  std::unordered_map<const Server*, Record> records_;
 };
 
 }  // namespace lb

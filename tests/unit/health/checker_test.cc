@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../pool/servers.h"
+#include "common/clock.h"
 #include "fake_server.h"
 
 namespace lb {
@@ -77,6 +78,28 @@ TEST_F(CheckerTest, AFirstFailureDecidesTooAndSaysWhy) {
   ASSERT_TRUE(run_until_health(Health::unhealthy));
   EXPECT_EQ(seen_[0].transition.from, Health::unknown);
   EXPECT_EQ(seen_[0].transition.reason, "Connection refused");
+}
+
+TEST_F(CheckerTest, EveryResultIsToldBeforeWhatItChanges) {
+  std::vector<CheckRecord> records;
+  size_t changes_before = 99;
+  checker_.on_result = [&](const Server&, CheckRecord record) {
+    changes_before = seen_.size();
+    records.push_back(std::move(record));
+  };
+  int64_t started_ms = unix_ms();
+  HealthCheckConfig config = rarely();
+  config.expect = "ok";
+  config.fast_interval = milliseconds(2);
+  target_.pieces = {"no"};
+  checker_.watch(add(target_.address()), pool_of(config));
+  ASSERT_TRUE(run_until_health(Health::unhealthy));
+  EXPECT_EQ(changes_before, 0u);
+  ASSERT_TRUE(run_until(loop_, [&] { return records.size() == 2; })) << "no change, but a result";
+  EXPECT_FALSE(records[1].passed);
+  EXPECT_EQ(records[1].detail, "an answer other than the expected one");
+  EXPECT_GE(records[1].at_ms, started_ms);
+  EXPECT_LT(records[1].took.count(), 5'000);
 }
 
 TEST_F(CheckerTest, ManyServersAreAllCheckedSoon) {

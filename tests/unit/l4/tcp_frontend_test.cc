@@ -40,7 +40,7 @@ class FrontendTest : public testing::Test {
   }
   void add_server(const Address& address) {
     Server& server = servers_.add(1, "s" + std::to_string(servers_.size()), address.to_string());
-    members_.push_back({&server, Health::healthy, 1, kNoLimit, false, false});
+    members_.push_back({&server, ServerStatus::healthy, 1, kNoLimit, false});
   }
   FrontendPlan plan() {
     return {listener_,
@@ -216,7 +216,7 @@ TEST_F(FrontendTest, ASettingOfPoolOrMembersTakesEffectForTheNextConnection) {
   Fd first = connect();
   Fd first_server = arrive();
   Listening other;
-  members_[0].health = Health::unhealthy;
+  members_[0].status = ServerStatus::unhealthy;
   add_server(other.address());
   frontend_->update(plan());
   Fd second = connect();

@@ -30,7 +30,7 @@ class ConnectorTest : public testing::Test {
 
   Server& add(const std::string& address) {
     Server& server = servers_.add(1, "s" + std::to_string(servers_.size()), address);
-    members_.push_back({&server, Health::healthy, 1, kNoLimit, false, false});
+    members_.push_back({&server, ServerStatus::healthy, 1, kNoLimit, false});
     return server;
   }
   void add(size_t count) {
@@ -219,10 +219,10 @@ TEST_F(ConnectorTest, SaysWhyThereIsNoServer) {
     Step step;
   };
   const Row rows[] = {
-      {"unhealthy", {nullptr, Health::unhealthy, 1, kNoLimit, false, false}, 0, Step::no_server},
-      {"draining", {nullptr, Health::healthy, 1, kNoLimit, false, true}, 0, Step::no_server},
-      {"full", {nullptr, Health::healthy, 1, 3, false, false}, 3, Step::full},
-      {"usable", {nullptr, Health::healthy, 1, 3, false, false}, 2, Step::connecting},
+      {"unhealthy", {nullptr, ServerStatus::unhealthy, 1, kNoLimit, false}, 0, Step::no_server},
+      {"draining", {nullptr, ServerStatus::draining, 1, kNoLimit, false}, 0, Step::no_server},
+      {"full", {nullptr, ServerStatus::healthy, 1, 3, false}, 3, Step::full},
+      {"usable", {nullptr, ServerStatus::healthy, 1, 3, false}, 2, Step::connecting},
   };
   for (const Row& row : rows) {
     members_.clear();
@@ -340,7 +340,7 @@ TEST_F(ConnectorTest, OneThatFailsAtOnceLeadsToOneThatDoesNot) {
 TEST_F(ConnectorTest, ANewSnapshotIsUsedFromTheNextTryOn) {
   add(2);
   Pool before = pool();
-  members_[0].health = members_[1].health = Health::unhealthy;
+  members_[0].status = members_[1].status = ServerStatus::unhealthy;
   Server& added = add(listening_.address().to_string());
   Pool after = pool();
   Connector connector;

@@ -23,7 +23,7 @@ struct World {
       : servers(Servers::equal(count)) {
     config->balance = balance;
     for (size_t i = 0; i < count; ++i) {
-      members.push_back({&servers[i], Health::healthy, 1, kNoLimit, false, false});
+      members.push_back({&servers[i], ServerStatus::healthy, 1, kNoLimit, false});
     }
   }
   Pool pool() { return Pool(config, members, servers.load(), budget); }
@@ -83,7 +83,7 @@ TEST_P(EveryBalance, TriedServersAreNotGrantedAgain) {
 TEST_P(EveryBalance, AFullServerIsLeftToTheOthersUntilAllAreFull) {
   World world(4, GetParam());
   for (Member& member : world.members) member.limit = 2;
-  world.members.push_back({&world.servers.add(1), Health::healthy, 1, kNoLimit, true, false});
+  world.members.push_back({&world.servers.add(1), ServerStatus::healthy, 1, kNoLimit, true});
   Pool pool = world.pool();
   std::vector<Lease> leases;
   for (int i = 0; i < 8; ++i) {
@@ -140,7 +140,7 @@ TEST_P(EveryBalance, NobodyIsRefusedWhoFitsUnderTheLimit) {
 
 TEST_P(EveryBalance, AnAvoidedServerIsPassedOverUnlessNobodyElseIsLeft) {
   World world(3, GetParam());
-  world.members.push_back({&world.servers.add(1), Health::healthy, 1, kNoLimit, true, false});
+  world.members.push_back({&world.servers.add(1), ServerStatus::healthy, 1, kNoLimit, true});
   Pool pool = world.pool();
   world.servers[1].avoid_until_ms = 2'000;
   EXPECT_EQ(world.grants(pool, 100)[1], 0U);
@@ -186,15 +186,15 @@ TEST_P(EveryBalance, AThousandServersWithThreeHundredDown) {
   Numbers numbers;
   for (int down = 0; down < 300;) {
     Member& member = world.members[numbers.next() % 1'000];
-    if (member.health == Health::unhealthy) continue;
-    member.health = Health::unhealthy;
+    if (member.status == ServerStatus::unhealthy) continue;
+    member.status = ServerStatus::unhealthy;
     ++down;
   }
   Pool pool = world.pool();
   std::vector<uint32_t> counts = world.grants(pool, 14'000);
   size_t served = 0;
   for (size_t i = 0; i < 1'000; ++i) {
-    if (world.members[i].health == Health::unhealthy) {
+    if (world.members[i].status == ServerStatus::unhealthy) {
       ASSERT_EQ(counts[i], 0U);
     } else if (counts[i] > 0) {
       ++served;
@@ -223,13 +223,21 @@ struct GroupCase {
 
 class PoolGroups : public testing::TestWithParam<GroupCase> {};
 
-constexpr Member kHealthy{nullptr, Health::healthy, 1, kNoLimit, false, false};
-constexpr Member kUnknown{nullptr, Health::unknown, 1, kNoLimit, false, false};
-constexpr Member kUnhealthy{nullptr, Health::unhealthy, 1, kNoLimit, false, false};
-constexpr Member kBackup{nullptr, Health::healthy, 1, kNoLimit, true, false};
-constexpr Member kUnknownBackup{nullptr, Health::unknown, 1, kNoLimit, true, false};
-constexpr Member kDraining{nullptr, Health::healthy, 1, kNoLimit, false, true};
-constexpr Member kWeightless{nullptr, Health::healthy, 0, kNoLimit, false, false};
+constexpr Member member(ServerStatus status, bool backup = false, uint32_t weight = 1) {
+  return {nullptr, status, weight, kNoLimit, backup};
+}
+
+constexpr Member kHealthy = member(ServerStatus::healthy);
+constexpr Member kOverloaded = member(ServerStatus::overloaded);
+constexpr Member kUnknown = member(ServerStatus::unknown);
+constexpr Member kUnhealthy = member(ServerStatus::unhealthy);
+constexpr Member kEjected = member(ServerStatus::ejected);
+constexpr Member kDraining = member(ServerStatus::draining);
+constexpr Member kMaintenance = member(ServerStatus::maintenance);
+constexpr Member kBackup = member(ServerStatus::healthy, true);
+constexpr Member kOverloadedBackup = member(ServerStatus::overloaded, true);
+constexpr Member kUnknownBackup = member(ServerStatus::unknown, true);
+constexpr Member kWeightless = member(ServerStatus::healthy, false, 0);
 
 TEST_P(PoolGroups, TheFirstGroupThatIsNotEmptyWins) {
   World world(GetParam().members.size());
@@ -244,27 +252,30 @@ TEST_P(PoolGroups, TheFirstGroupThatIsNotEmptyWins) {
 INSTANTIATE_TEST_SUITE_P(
     Rows, PoolGroups,
     testing::Values(
-        GroupCase{"Healthy", {kHealthy, kUnknown, kBackup, kHealthy}, {6, 0, 0, 6}},
+        GroupCase{"Healthy", {kHealthy, kUnknown, kBackup, kOverloaded, kHealthy}, {6, 0, 0, 0, 6}},
+        GroupCase{"Overloaded", {kUnknown, kOverloaded, kBackup, kOverloaded}, {0, 6, 0, 6}},
         GroupCase{"Unknown", {kUnhealthy, kUnknown, kBackup, kUnknownBackup}, {0, 12, 0, 0}},
-        GroupCase{"HealthyBackup", {kUnhealthy, kBackup, kUnknownBackup, kBackup}, {0, 6, 0, 6}},
+        GroupCase{"HealthyBackup", {kOverloadedBackup, kBackup, kUnknownBackup}, {0, 12, 0}},
+        GroupCase{"OverloadedBackup", {kEjected, kOverloadedBackup, kUnknownBackup}, {0, 12, 0}},
         GroupCase{"UnknownBackup", {kUnhealthy, kDraining, kUnknownBackup}, {0, 0, 12}},
-        GroupCase{"Never", {kUnhealthy, kDraining, kWeightless}, {0, 0, 0}},
+        GroupCase{
+            "Never", {kUnhealthy, kEjected, kDraining, kMaintenance, kWeightless}, {0, 0, 0, 0, 0}},
         GroupCase{"WeightlessBesideHealthy", {kWeightless, kHealthy}, {0, 12}},
         GroupCase{"Empty", {}, {}}),
     [](const auto& row) { return row.param.name; });
 
 TEST(Pool, NobodyUsableIsNotTheSameAsFull) {
   World world(1);
-  world.members[0].health = Health::unhealthy;
+  world.members[0].status = ServerStatus::unhealthy;
   Pool pool = world.pool();
   EXPECT_EQ(pool.acquire(world.want()).error(), NoServer::none_usable);
 }
 
 TEST(Pool, OnceEveryServerOfAGroupWasTriedTheNextGroupHasItsTurn) {
   World world(4);
-  world.members[1].health = Health::unknown;
+  world.members[1].status = ServerStatus::unknown;
   world.members[2].backup = true;
-  world.members[3].health = Health::unknown;
+  world.members[3].status = ServerStatus::unknown;
   world.members[3].backup = true;
   Pool pool = world.pool();
   Want want = world.want();
@@ -313,9 +324,9 @@ TEST(Pool, RoundRobinWithAFullServerSharesItsTurns) {
 TEST(Pool, AChangeOfHealthMovesOnlyTheKeysOfItsServerEvenBesideATwin) {
   World world(3, Balance::source_ip_hash);
   world.members.push_back({&world.servers.add(1, "twin", world.servers[0].address().to_string()),
-                           Health::healthy, 1, kNoLimit, false, false});
+                           ServerStatus::healthy, 1, kNoLimit, false});
   Pool before = world.pool();
-  world.members[0].health = Health::unhealthy;
+  world.members[0].status = ServerStatus::unhealthy;
   Pool after = world.pool();
   for (int i = 0; i < 2'000; ++i) {
     Want want = world.want();
@@ -325,32 +336,12 @@ TEST(Pool, AChangeOfHealthMovesOnlyTheKeysOfItsServerEvenBesideATwin) {
   }
 }
 
-TEST(Pool, ADrainingServerLeavesItsKeysToTheNewOneAtItsAddress) {
-  World world(3, Balance::hash);
-  Pool before = world.pool();
-  // Renamed in the file: the old one drains beside the new one.
-  world.members[0].draining = true;
-  Server& renamed = world.servers.add(1, "zz-new", world.servers[0].address().to_string());
-  world.members.push_back({&renamed, Health::healthy, 1, kNoLimit, false, false});
-  Pool after = world.pool();
-  for (int i = 0; i < 2'000; ++i) {
-    Want want = world.want();
-    ASSERT_EQ(before.acquire(want)->server()->address(), after.acquire(want)->server()->address());
-  }
-}
-
 TEST(Pool, OnlyHashBalancersNeedAKey) {
   for (Balance balance : kAll) {
     World world(1, balance);
     EXPECT_EQ(world.pool().needs_key(),
               balance == Balance::hash || balance == Balance::source_ip_hash);
   }
-}
-
-TEST(Health, HasNames) {
-  EXPECT_STREQ(to_string(Health::unknown), "unknown");
-  EXPECT_STREQ(to_string(Health::healthy), "healthy");
-  EXPECT_STREQ(to_string(Health::unhealthy), "unhealthy");
 }
 
 }  // namespace

@@ -5,9 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <set>
 #include <string>
 #include <vector>
+
+#include "registry_rig.h"
 
 namespace lb {
 namespace {
@@ -15,70 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
-
-ServerConfig server(const std::string& name, const std::string& address) {
-  ServerConfig config;
-  config.name = name;
-  config.address = *Address::parse(address);
-  return config;
-}
-
-ServerConfig named_host(const std::string& name, const std::string& host, uint16_t port) {
-  ServerConfig config;
-  config.name = name;
-  config.host = host;
-  config.address = Address::any_v4(port);
-  return config;
-}
-
-std::vector<Address> ips(const std::vector<std::string>& texts) {
-  std::vector<Address> addresses;
-  for (const auto& text : texts) addresses.push_back(*Address::parse_ip(text, 0));
-  return addresses;
-}
-
-// A registry and the configuration that it is brought to.
-class RegistryTest : public testing::Test {
- protected:
-  void set_pool(const std::string& name, std::vector<ServerConfig> servers) {
-    PoolConfig& pool = config_.pools[name];
-    pool.name = name;
-    pool.servers = std::move(servers);
-  }
-  PoolRegistry::Changes apply(int64_t drain_until_ms = 1'000) {
-    return registry_.apply(config_, names_, drain_until_ms);
-  }
-  Server* find(const std::string& pool, const std::string& name) {
-    Server* found = nullptr;
-    registry_.for_each([&](Server& each, const PoolConfig& of) {
-      if (of.name == pool && each.name() == name) found = &each;
-    });
-    return found;
-  }
-  std::vector<std::string> members(const std::string& pool) {
-    std::vector<std::string> names;
-    for (const Member& member : registry_.pools()[pool]->members()) {
-      names.push_back(member.server->name());
-    }
-    return names;
-  }
-  Member member(const std::string& pool, const std::string& name) {
-    for (const Member& member : registry_.pools()[pool]->members()) {
-      if (member.server->name() == name) return member;
-    }
-    return {};
-  }
-
-  Config config_;
-  PoolRegistry::Names names_;
-  PoolRegistry registry_{2};
-};
-
-std::vector<std::string> names_of(const std::vector<Server*>& servers) {
-  std::vector<std::string> names;
-  for (const Server* server : servers) names.push_back(server->pool() + "/" + server->name());
-  return names;
-}
 
 TEST_F(RegistryTest, BeginsWithWhatTheConfigurationSays) {
   ServerConfig special = server("b", "10.0.0.2:80");
@@ -99,7 +36,7 @@ TEST_F(RegistryTest, BeginsWithWhatTheConfigurationSays) {
   EXPECT_EQ(b.weight, 7u);
   EXPECT_EQ(b.limit, 9u);
   EXPECT_TRUE(b.backup);
-  EXPECT_EQ(b.health, Health::unknown);
+  EXPECT_EQ(b.status, ServerStatus::unknown);
   EXPECT_EQ(b.server->address().to_string(), "10.0.0.2:80");
   EXPECT_EQ(b.server->cells().size(), 2u) << "one for each worker";
   Member a = member("web", "a");
@@ -112,7 +49,7 @@ TEST_F(RegistryTest, AnUnchangedServerKeepsItsHealthItsCountersAndItsWork) {
   set_pool("web", {server("a", "10.0.0.1:80"), server("b", "10.0.0.2:80")});
   apply();
   Server* a = find("web", "a");
-  registry_.set_health(*a, Health::healthy);
+  registry_.set_health(*a, Health::healthy, "checked");
   a->cell(1).connections = 5;
   auto lease = registry_.pools()["web"]->acquire(Want{});
   ASSERT_EQ(lease->server(), a);
@@ -126,7 +63,7 @@ TEST_F(RegistryTest, AnUnchangedServerKeepsItsHealthItsCountersAndItsWork) {
   EXPECT_THAT(names_of(changes.added), ElementsAre("web/c"));
   EXPECT_THAT(names_of(changes.removed), ElementsAre("web/b"));
   Member member_a = member("web", "a");
-  EXPECT_EQ(member_a.health, Health::healthy);
+  EXPECT_EQ(member_a.status, ServerStatus::healthy);
   EXPECT_EQ(member_a.weight, 50u);
   EXPECT_EQ(a->cell(1).connections, 5u);
   EXPECT_EQ(a->active(), 1u);
@@ -153,7 +90,7 @@ TEST_F(RegistryTest, AServerIsItsPoolItsNameAndItsAddress) {
     before.pools["web"].name = "web";
     before.pools["web"].servers = {server("a", "10.0.0.1:80")};
     Server* old = registry.apply(before, {}, 0).added.at(0);
-    registry.set_health(*old, Health::healthy);
+    registry.set_health(*old, Health::healthy, "checked");
     Config after;
     after.pools[row.pool].name = row.pool;
     after.pools[row.pool].servers = {server(row.name, row.address)};
@@ -162,7 +99,7 @@ TEST_F(RegistryTest, AServerIsItsPoolItsNameAndItsAddress) {
     EXPECT_EQ(changes.removed.empty(), row.same) << row.what;
     if (!changes.added.empty()) {
       EXPECT_NE(changes.added[0], old) << row.what;
-      EXPECT_EQ(registry.health(*changes.added[0]), Health::unknown) << row.what;
+      EXPECT_EQ(registry.status(*changes.added[0]), ServerStatus::unknown) << row.what;
     }
   }
 }
@@ -179,7 +116,7 @@ TEST_F(RegistryTest, PoolsThatDidNotChangeStayTheSameObjects) {
   EXPECT_FALSE(registry_.dirty());
   EXPECT_EQ(registry_.pools(), first) << "the same configuration again";
 
-  registry_.set_health(*find("web", "a"), Health::unknown);
+  registry_.set_health(*find("web", "a"), Health::unknown, "checked");
   EXPECT_EQ(registry_.pools(), first) << "the health it had";
 
   config_.pools["web"].retries.attempts = 5;
@@ -189,7 +126,7 @@ TEST_F(RegistryTest, PoolsThatDidNotChangeStayTheSameObjects) {
   EXPECT_EQ(second["web"]->config().retries.attempts, 5u);
   EXPECT_EQ(second["db"], first["db"]);
 
-  registry_.set_health(*find("db", "a"), Health::healthy);
+  registry_.set_health(*find("db", "a"), Health::healthy, "checked");
   EXPECT_TRUE(registry_.dirty());
   auto third = registry_.pools();
   EXPECT_EQ(third["web"], second["web"]);
@@ -236,9 +173,9 @@ TEST_F(RegistryTest, EverySettingOfAPoolAndItsServersIsAChange) {
 TEST_F(RegistryTest, AnEarlierSnapshotKeepsWhatItKnew) {
   set_pool("web", {server("a", "10.0.0.1:80")});
   apply();
-  registry_.set_health(*find("web", "a"), Health::healthy);
+  registry_.set_health(*find("web", "a"), Health::healthy, "checked");
   auto before = registry_.pools()["web"];
-  registry_.set_health(*find("web", "a"), Health::unhealthy);
+  registry_.set_health(*find("web", "a"), Health::unhealthy, "checked");
   auto after = registry_.pools()["web"];
   EXPECT_TRUE(before->acquire(Want{}));
   EXPECT_FALSE(after->acquire(Want{}));
@@ -248,7 +185,7 @@ TEST_F(RegistryTest, WithoutChecksEverybodyIsHealthy) {
   set_pool("web", {server("a", "10.0.0.1:80")});
   config_.pools["web"].health_check.enabled = false;
   apply();
-  EXPECT_EQ(member("web", "a").health, Health::healthy);
+  EXPECT_EQ(member("web", "a").status, ServerStatus::healthy);
 }
 
 TEST_F(RegistryTest, TheHealthOfAServerThatIsGoneIsOfNoInterest) {
@@ -258,9 +195,9 @@ TEST_F(RegistryTest, TheHealthOfAServerThatIsGoneIsOfNoInterest) {
   set_pool("web", {});
   apply();
   registry_.pools();
-  registry_.set_health(*a, Health::healthy);
+  registry_.set_health(*a, Health::healthy, "checked");
   EXPECT_FALSE(registry_.dirty());
-  EXPECT_EQ(registry_.health(*a), Health::unknown);
+  EXPECT_EQ(registry_.status(*a), ServerStatus::draining);
 }
 
 TEST_F(RegistryTest, AHostNameIsOneServerForEachOfItsAddresses) {
@@ -280,13 +217,13 @@ TEST_F(RegistryTest, AHostNameIsOneServerForEachOfItsAddresses) {
   EXPECT_EQ(first.weight, 3u);
   EXPECT_EQ(first.limit, 4u);
 
-  registry_.set_health(*first.server, Health::healthy);
+  registry_.set_health(*first.server, Health::healthy, "checked");
   names_["db.example"] = ips({"10.0.1.1", "10.0.1.7"});
   changes = apply();
   EXPECT_THAT(names_of(changes.added), ElementsAre("web/db/10.0.1.7:5432"));
   EXPECT_THAT(names_of(changes.removed), ElementsAre("web/db/[2001:db8::1]:5432"));
   EXPECT_EQ(member("web", "db/10.0.1.1:5432").server, first.server);
-  EXPECT_EQ(member("web", "db/10.0.1.1:5432").health, Health::healthy);
+  EXPECT_EQ(member("web", "db/10.0.1.1:5432").status, ServerStatus::healthy);
 }
 
 TEST_F(RegistryTest, ARemovedServerIsFreedWhenIdleAndForgottenEverywhere) {
