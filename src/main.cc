@@ -10,6 +10,7 @@
 
 namespace {
 
+constexpr int kRunTimeError = 1;
 constexpr int kUsageError = 2;
 
 int report(const std::vector<lb::ConfigProblem>& problems, const std::string& file) {
@@ -33,7 +34,12 @@ int run(const std::string& file) {
   auto load = [file] { return lb::load_config(file); };
   auto loaded = load();
   if (!loaded) return report(loaded.error(), file);
-  lb::Process process({file, load}, std::move(*loaded));
+  auto scripts = lb::ScriptProcess::start();
+  if (!scripts) {
+    fmt::print(stderr, "lb: {}\n", scripts.error().message);
+    return kRunTimeError;
+  }
+  lb::Process process({file, load}, std::move(*loaded), std::move(*scripts));
   int code = process.run();
   lb::log::shutdown();
   return code;

@@ -36,7 +36,7 @@ std::set<std::string> host_names(const Config& config) {
 
 }  // namespace
 
-Process::Process(ConfigSource source, LoadedConfig loaded)
+Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts)
     : source_(std::move(source)),
       config_(std::make_shared<const Config>(std::move(loaded.config))),
       first_warnings_(std::move(loaded.warnings)),
@@ -46,10 +46,12 @@ Process::Process(ConfigSource source, LoadedConfig loaded)
                    [this](size_t worker) { wake(worker); }),
       team_(workers_, mailbox_, *this, connections_),
       registry_(workers_),
-      checker_(loop_,
-               [this](Server& server, const HealthChecker::Transition& transition) {
-                 health_changed(server, transition);
-               }),
+      checker_(
+          loop_,
+          [this](Server& server, const HealthChecker::Transition& transition) {
+            health_changed(server, transition);
+          },
+          std::move(scripts)),
       names_(loop_, [this] { names_changed(); }),
       lists_(loop_, [this] { lists_changed(); }),
       publish_timer_(loop_, [this] { publish(); }),

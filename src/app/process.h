@@ -17,6 +17,7 @@
 #include "common/result.h"
 #include "config/loader.h"
 #include "health/checker.h"
+#include "health/script_process.h"
 #include "net/connection_limit.h"
 #include "net/event_loop.h"
 #include "net/mailbox.h"
@@ -36,7 +37,8 @@ struct ConfigSource {
 // and checks to the new state, publish. Control thread.
 class Process final : public ControlReports {
  public:
-  Process(ConfigSource source, LoadedConfig loaded);
+  // `scripts` runs the scripts of checks; it was forked before any thread began.
+  Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts = {});
   ~Process() override;
 
   // Runs until a signal ends it. Returns the exit code: 0, or 1 when it could not start.

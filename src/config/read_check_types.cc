@@ -13,6 +13,7 @@ constexpr size_t kMostProbeBytes = 4'096;
 constexpr size_t kMostPathBytes = 4'096;
 constexpr size_t kMostHostBytes = 255;
 constexpr size_t kMostWords = 64;
+constexpr size_t kMostCommandBytes = 16 * 1024;
 constexpr size_t kMostNameBytes = 255;
 constexpr size_t kMostPasswordBytes = 4'096;
 constexpr uint32_t kLowestStatus = 100;
@@ -138,11 +139,14 @@ void read_command(Section& section, HealthCheckConfig& check) {
   auto value =
       section.require("command", "the script and its arguments, such as [/etc/lb/check.sh]");
   if (!value) return;
-  for (const Value& item : value->items("words, the first of them the path of a program")) {
+  size_t bytes = 0;
+  for (const Value& item : value->one_or_more("words, the first of them the path of a program")) {
     Scalar<std::string> word = check.command.empty() ? absolute_path() : text(0, kMostProbeBytes);
     auto read = item.as(word);
     if (!read) return;
     if (read->find('\0') != std::string::npos) return item.error("holds a zero byte");
+    bytes += read->size();
+    if (bytes > kMostCommandBytes) return item.error("makes the command longer than 16 KiB");
     check.command.push_back(std::move(*read));
     if (check.command.size() > kMostWords) {
       return item.error(fmt::format("has more than {} words", kMostWords));

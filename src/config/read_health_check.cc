@@ -26,11 +26,11 @@ constexpr NamedType kTypes[] = {
     {"https", CheckType::https, false},
     {"grpc", CheckType::grpc, true},
     {"dns", CheckType::dns, true},
-    {"script", CheckType::script, false},
+    {"script", CheckType::script, true},
     {"agent", CheckType::agent, false},
     {"postgres", CheckType::postgres, false},
     {"mysql", CheckType::mysql, false},
-    {"redis", CheckType::redis, false},
+    {"redis", CheckType::redis, true},
 };
 
 struct KeyOfTypes {

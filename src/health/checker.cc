@@ -72,7 +72,7 @@ class HealthChecker::Check {
     if (running_) return;
     if (std::exchange(outdated_, false)) {
       retire_probe();
-      probe_ = make_probe({owner_.loop_}, target_, config_);
+      probe_ = make_probe({owner_.loop_, &owner_.scripts_}, target_, config_);
     }
     running_ = true;
     late_.start(config_.timeout);
@@ -98,7 +98,7 @@ class HealthChecker::Check {
       owner_.on_result(server_, {unix_ms(), result.passed, took, result.detail});
     }
     Health before = state_.health();
-    auto changed = state_.add(result.passed);
+    auto changed = state_.add(result.passed, result.decides);
     schedule();
     if (changed) owner_.on_transition_(server_, {before, *changed, result.detail});
   }
@@ -136,9 +136,10 @@ class HealthChecker::Check {
   Timer late_;
 };
 
-HealthChecker::HealthChecker(EventLoop& loop, Callback on_transition)
+HealthChecker::HealthChecker(EventLoop& loop, Callback on_transition, ScriptProcess scripts)
     : loop_(loop),
       on_transition_(std::move(on_transition)),
+      scripts_(loop, std::move(scripts)),
       random_state_(static_cast<uint64_t>(monotonic_us())) {}
 
 HealthChecker::~HealthChecker() = default;

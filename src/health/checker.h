@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "health/probe.h"
 #include "health/rise_fall.h"
+#include "health/script_runner.h"
 #include "net/event_loop.h"
 #include "pool/server.h"
 
@@ -25,7 +26,8 @@ class HealthChecker {
   };
   using Callback = std::function<void(Server&, const Transition&)>;
 
-  HealthChecker(EventLoop& loop, Callback on_transition);
+  // Without a process to run scripts in, checks of type script are not made.
+  HealthChecker(EventLoop& loop, Callback on_transition, ScriptProcess scripts = {});
   // Told of every check that was made, before what it changes.
   std::function<void(const Server&, CheckRecord)> on_result;
   ~HealthChecker();
@@ -41,6 +43,7 @@ class HealthChecker {
 
   EventLoop& loop_;
   Callback on_transition_;
+  ScriptRunner scripts_;  // outlives the checks
   std::map<const Server*, std::unique_ptr<Check>> checks_;
   uint64_t random_state_;
 };

@@ -13,6 +13,10 @@ std::unique_ptr<Probe> make_probe(const ProbeMeans& means, const ProbeTarget& ta
   switch (config.type) {
     case CheckType::tcp:
       return make_tcp_probe(means, target, config);
+    case CheckType::script:
+      return make_script_probe(means, target, config);
+    case CheckType::redis:
+      return make_redis_probe(means, target, config);
     case CheckType::http:
       return make_http_probe(means, target, config);
     case CheckType::grpc:
@@ -23,10 +27,8 @@ std::unique_ptr<Probe> make_probe(const ProbeMeans& means, const ProbeTarget& ta
       return make_agent_probe(means, target);
     case CheckType::tls:
     case CheckType::https:
-    case CheckType::script:
     case CheckType::postgres:
     case CheckType::mysql:
-    case CheckType::redis:
       break;  // no configuration with them is accepted
   }
   log::error("a check of a type that this version does not have");

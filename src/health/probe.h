@@ -14,6 +14,8 @@
 
 namespace lb {
 
+class ScriptRunner;
+
 // What an agent's line asks for; absent where it says nothing of it.
 struct AgentWish {
   enum class State { ready, drain, maintenance };
@@ -29,6 +31,7 @@ struct ProbeResult {
   bool passed = false;
   bool made = true;  // false: this machine lacked the means, which says nothing of the server
   std::string detail = {};  // why it failed, or what was seen; for people, one printable line
+  bool decides = false;  // a failure that asking again cannot change: `fall` need not be waited for
   std::optional<LoadReport> load = {};
   std::optional<AgentWish> agent = {};
   std::optional<int64_t> certificate_ends_s = {};  // Unix time
@@ -48,6 +51,7 @@ struct ProbeTarget {
 // What the control thread has for probes to use. Outlives them.
 struct ProbeMeans {
   EventLoop& loop;
+  ScriptRunner* scripts = nullptr;  // for checks of type script
 };
 
 // Checks one server again and again, one check at a time. It may keep what it has from one check to

@@ -28,4 +28,11 @@ std::unique_ptr<Probe> make_agent_probe(const ProbeMeans& means, const ProbeTarg
 // How the target is called in Host and :authority where the configuration does not say.
 std::string authority(const ProbeTarget& target);
 
+// Exit 0 of the command passes.
+std::unique_ptr<Probe> make_script_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                         const HealthCheckConfig& config);
+// Logs in, and keeps its session.
+std::unique_ptr<Probe> make_redis_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                        const HealthCheckConfig& config);
+
 }  // namespace lb

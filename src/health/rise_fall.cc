@@ -3,7 +3,7 @@
 
 namespace lb {
 
-std::optional<Health> RiseFall::add(bool passed) {
+std::optional<Health> RiseFall::add(bool passed, bool decides) {
   Health result = passed ? Health::healthy : Health::unhealthy;
   if (result == health_) {
     contradicting_ = 0;
@@ -11,7 +11,8 @@ std::optional<Health> RiseFall::add(bool passed) {
   }
   ++contradicting_;
   uint32_t needed = passed ? rise_ : fall_;
-  if (health_ != Health::unknown && contradicting_ < needed) return std::nullopt;
+  bool is_known = health_ != Health::unknown;
+  if (is_known && !decides && contradicting_ < needed) return std::nullopt;
   contradicting_ = 0;
   health_ = result;
   return health_;

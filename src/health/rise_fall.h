@@ -15,8 +15,8 @@ class RiseFall {
  public:
   RiseFall(uint32_t rise, uint32_t fall) : rise_(rise), fall_(fall) {}
 
-  // The new health if this result changed it.
-  std::optional<Health> add(bool passed);
+  // The new health if this result changed it. One that `decides` needs no others in a row.
+  std::optional<Health> add(bool passed, bool decides = false);
   void set_thresholds(uint32_t rise, uint32_t fall) {
     rise_ = rise;
     fall_ = fall;

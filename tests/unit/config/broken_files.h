@@ -20,6 +20,7 @@ std::vector<BrokenFile> broken_process_sections();
 std::vector<BrokenFile> broken_listeners();
 std::vector<BrokenFile> broken_pools();
 std::vector<BrokenFile> broken_servers();
+std::vector<BrokenFile> broken_logins();
 
 // A good file with `text` (which ends without a line break) from line 3, column 1 on.
 std::string with_section(const std::string& text);

@@ -12,7 +12,8 @@ char letter(Health health) {
   return health == Health::unknown ? '?' : health == Health::healthy ? 'H' : 'U';
 }
 
-// "p" is a pass, "f" a failure. `states` has a letter for the state after each of them, `doubtful`
+// "p" is a pass, "f" a failure, "F" one that decides. `states` has a letter for the state after
+// each of them, `doubtful`
 // a
 // "!" where the next check should come soon.
 TEST(RiseFall, TurnsResultsIntoHealth) {
@@ -37,6 +38,9 @@ TEST(RiseFall, TurnsResultsIntoHealth) {
       {"and count anew after a failure", 2, 3, "fpfpp", "UUUUH", "!!!!."},
       {"one of each is no patience at all", 1, 1, "pfpf", "HUHU", ".!.!"},
       {"down and up and down again", 2, 2, "pffppff", "HHUUHHU", ".!!!.!!"},
+      {"a failure that decides is enough", 2, 3, "pFfpp", "HUUUH", ".!!!."},
+      {"also after others", 2, 3, "pfF", "HHU", ".!!"},
+      {"one more of them changes nothing", 2, 3, "fFpFpp", "UUUUUH", "!!!!!."},
       {"more of the same changes nothing", 2, 2, "ppppffff", "HHHHHUUU", "....!!!!"},
   };
   for (const Row& row : rows) {
@@ -47,7 +51,7 @@ TEST(RiseFall, TurnsResultsIntoHealth) {
     std::string doubtful;
     for (char result : row.results) {
       Health before = state.health();
-      auto changed = state.add(result == 'p');
+      auto changed = state.add(result == 'p', result == 'F');
       EXPECT_EQ(changed.has_value(), state.health() != before) << row.what;
       if (changed) {
         EXPECT_EQ(*changed, state.health()) << row.what;

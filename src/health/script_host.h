@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/fd.h"
+#include "health/script_message.h"
+
+namespace lb {
+
+// What the script process does: takes requests from its socket, runs each as a process group, and
+// answers with how it ended. One thread, one poll(2); health/script_process.h has the promises.
+class ScriptHost {
+ public:
+  // The socket stays the caller's.
+  explicit ScriptHost(int socket);
+
+  // Returns when the socket's other end is closed; by then nothing that it started runs.
+  void run();
+
+ private:
+  struct Script {
+    uint64_t id;
+    pid_t pid;            // and process group
+    int64_t deadline_ms;  // 0: it was killed, its end is near
+    Fd output;            // empty when its end was seen
+    size_t printed = 0;
+    std::string first_line = {};
+    bool line_ended = false;
+    std::string killed_because = {};
+  };
+
+  int wait_ms() const;
+  bool take_requests();
+  void begin(const ScriptRequest& request);
+  void read_output(Script& script);
+  void kill_late_ones();
+  void kill(Script& script, const char* why);
+  void reap();
+  void finish(Script& script, int status);
+  void answer(const ScriptAnswer& answer);
+
+  const int socket_;
+  Fd child_ended_;  // signalfd of SIGCHLD
+  std::vector<Script> scripts_;
+};
+
+}  // namespace lb

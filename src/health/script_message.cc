@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "health/script_message.h"
+
+#include <cstring>
+
+namespace lb {
+
+namespace {
+
+struct RequestHead {
+  uint64_t id;
+  int64_t deadline_ms;
+  uint32_t words;
+  uint32_t variables;
+};
+
+struct AnswerHead {
+  uint64_t id;
+  uint64_t passed;
+};
+
+template <typename Head>
+void append_head(std::string& out, const Head& head) {
+  out.append(reinterpret_cast<const char*>(&head), sizeof(head));
+}
+
+template <typename Head>
+bool take_head(std::string_view& bytes, Head& head) {
+  if (bytes.size() < sizeof(head)) return false;
+  std::memcpy(&head, bytes.data(), sizeof(head));
+  bytes.remove_prefix(sizeof(head));
+  return true;
+}
+
+bool take_texts(std::string_view& bytes, uint32_t count, std::vector<std::string>& out) {
+  for (uint32_t i = 0; i < count; ++i) {
+    size_t end = bytes.find('\0');
+    if (end == std::string_view::npos) return false;
+    out.emplace_back(bytes.substr(0, end));
+    bytes.remove_prefix(end + 1);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::string> to_bytes(const ScriptRequest& request) {
+  std::string bytes;
+  append_head(bytes, RequestHead{.id = request.id,
+                                 .deadline_ms = request.deadline_ms,
+                                 .words = static_cast<uint32_t>(request.command.size()),
+                                 .variables = static_cast<uint32_t>(request.environment.size())});
+  for (const auto* texts : {&request.command, &request.environment}) {
+    for (const std::string& text : *texts) bytes.append(text).push_back('\0');
+  }
+  if (bytes.size() > kMaxScriptMessage) return {};
+  return bytes;
+}
+
+std::string to_bytes(const ScriptAnswer& answer) {
+  std::string bytes;
+  append_head(bytes, AnswerHead{.id = answer.id, .passed = answer.passed ? 1U : 0U});
+  return bytes.append(answer.detail);
+}
+
+std::optional<ScriptRequest> parse_script_request(std::string_view bytes) {
+  RequestHead head{};
+  if (!take_head(bytes, head) || head.words == 0) return {};
+  ScriptRequest request{.id = head.id, .deadline_ms = head.deadline_ms};
+  if (!take_texts(bytes, head.words, request.command)) return {};
+  if (!take_texts(bytes, head.variables, request.environment) || !bytes.empty()) return {};
+  return request;
+}
+
+std::optional<ScriptAnswer> parse_script_answer(std::string_view bytes) {
+  AnswerHead head{};
+  if (!take_head(bytes, head) || head.passed > 1) return {};
+  return ScriptAnswer{.id = head.id, .passed = head.passed == 1, .detail = std::string(bytes)};
+}
+
+}  // namespace lb
