@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "admin/commands.h"
 #include "app/demo.h"
 #include "app/process.h"
 #include "common/log.h"
@@ -45,6 +46,59 @@ int run(const std::string& file) {
   return code;
 }
 
+// The commands that talk to a running lb.
+struct AdminCommands {
+  std::string address;
+  std::string token_file;
+  std::string pool;
+  std::string server;
+  bool json = false;
+  CLI::App* status = nullptr;
+  CLI::App* servers = nullptr;
+  CLI::App* drain = nullptr;
+  CLI::App* ready = nullptr;
+
+  void add_to(CLI::App& app) {
+    status = add(app, "status", "is a running lb well, and what are its pools?");
+    servers = add(app, "servers", "the servers of a running lb and what they do");
+    servers->add_option("--pool", pool, "only those of this pool");
+    drain = add(app, "drain", "no new clients for a server; what is open goes on");
+    ready = add(app, "ready", "a drained server takes clients again");
+    for (CLI::App* command : {drain, ready}) {
+      command->add_option("server", server, "POOL/SERVER")->required();
+    }
+  }
+
+  bool parsed() const {
+    return status->parsed() || servers->parsed() || drain->parsed() || ready->parsed();
+  }
+
+  int run() const {
+    auto target = lb::admin::find_target(address, token_file);
+    auto code = target ? run(*target) : lb::Result<int>(lb::Unexpected{target.error()});
+    if (code) return *code;
+    fmt::print(stderr, "lb: {}\n", code.error().message);
+    return 1;
+  }
+
+ private:
+  CLI::App* add(CLI::App& app, const std::string& name, const std::string& what) {
+    CLI::App* command = app.add_subcommand(name, what);
+    command->add_option("--admin", address,
+                        "its admin address (default: LB_ADMIN, else 127.0.0.1:9900)");
+    command->add_option("--token-file", token_file,
+                        "a file with its admin.token (default: LB_ADMIN_TOKEN)");
+    command->add_flag("--json", json, "JSON instead of a table");
+    return command;
+  }
+
+  lb::Result<int> run(const lb::admin::AdminTarget& target) const {
+    if (status->parsed()) return lb::admin::show_status(target, json);
+    if (servers->parsed()) return lb::admin::show_servers(target, pool, json);
+    return lb::admin::set_server_state(target, server, drain->parsed() ? "drain" : "ready", json);
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -64,12 +118,15 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 65'535));
   demo_command->add_option("--seconds", demo.seconds, "end after so long")
       ->check(CLI::Range(1, 86'400));
+  AdminCommands admin;
+  admin.add_to(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
   if (check_command->parsed()) return check(checked_file);
+  if (admin.parsed()) return admin.run();
   if (demo_command->parsed()) {
     int code = lb::run_demo(demo);
     lb::log::shutdown();

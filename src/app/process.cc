@@ -55,7 +55,8 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
       names_(loop_, [this] { names_changed(); }),
       lists_(loop_, [this] { lists_changed(); }),
       publish_timer_(loop_, [this] { publish(); }),
-      housekeeping_(loop_, [this] { keep_house(); }) {
+      housekeeping_(loop_, [this] { keep_house(); }),
+      started_ms_(monotonic_ms()) {
   registry_.on_status_changed = [this](const Server& server, const StatusChange& change) {
     status_changed(server, change);
   };
@@ -117,10 +118,19 @@ Status<> Process::start() {
   });
   auto sockets = open_sockets(*config_, {}, workers_);
   if (!sockets) return fail(sockets.error().message);
+  if (auto opened = open_admin(); !opened) return opened;
   sockets_ = std::move(*sockets);
   for (auto& worker : team_.workers) worker->start();
   housekeeping_.start(kHousekeeping);
   prepare(*config_, "");
+  return Done{};
+}
+
+Status<> Process::open_admin() {
+  if (!config_->admin) return Done{};
+  auto opened = admin::AdminServer::open(loop_, *this, *config_->admin);
+  if (!opened) return fail(opened.error().message);
+  admin_ = std::move(*opened);
   return Done{};
 }
 
@@ -190,6 +200,10 @@ void Process::lists_changed() {
 
 // What takes effect at start only.
 Status<> Process::check_reload(const Config& config) const {
+  bool has_admin = config.admin.has_value();
+  bool same_admin = has_admin == config_->admin.has_value() &&
+                    (!has_admin || config.admin->address == config_->admin->address);
+  if (!same_admin) return fail("admin.address: takes effect at start; restart to change it");
   // With `auto` at both ends nothing was changed, whatever CPUs the process may use by now.
   bool changed = config.runtime.workers != config_->runtime.workers;
   if (changed && worker_count(config) != workers_) {
@@ -213,6 +227,7 @@ Status<> Process::apply(Config config) {
   config_ = std::make_shared<const Config>(std::move(config));
   names_.keep_only(host_names(*config_));
   lists_.follow(*config_);
+  if (admin_) admin_->set_access(*config_->admin);
   plan_connections(*config_);
   update_members();
   publish();
@@ -223,6 +238,7 @@ Status<> Process::apply(Config config) {
 void Process::plan_connections(const Config& config) {
   size_t listening = 0;
   for (const auto& [name, group] : sockets_) listening += group->sockets().size();
+  if (admin_) listening += 1 + admin::HttpLimits{}.connections;
   size_t servers = 0;
   for (const auto& [name, pool] : config.pools) servers += pool.servers.size();
   uint32_t wanted = config.runtime.max_connections;
@@ -350,6 +366,7 @@ uint64_t Process::version_everywhere() const {
 void Process::adopted() {
   registry_.collect();
   --adoptions_due_;
+  tell_waiting();
   // Posted: the snapshot that the last worker sent back is freed after this.
   if (adoptions_due_ == 0 && reload_waits_) mailbox_.post([this] { reload(); });
   if (announced_version_ == 0 || version_everywhere() < announced_version_) return;

@@ -5,10 +5,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "admin/admin_server.h"
+#include "admin/control_api.h"
 #include "app/list_follower.h"
 #include "app/listening_sockets.h"
 #include "app/name_follower.h"
@@ -35,7 +39,7 @@ struct ConfigSource {
 // The running balancer: the control thread with its loop, the workers, and the way a configuration
 // becomes a snapshot. Start and reload are the same path: check, open new sockets, bring registry
 // and checks to the new state, publish. Control thread.
-class Process final : public ControlReports {
+class Process final : public ControlReports, public admin::ControlApi {
  public:
   // `scripts` runs the scripts of checks; it was forked before any thread began.
   Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts = {});
@@ -59,6 +63,13 @@ class Process final : public ControlReports {
   // ControlReports; worker threads.
   void connect_failed(Server& server) override;
 
+  // ControlApi
+  int64_t uptime_ms() const override;
+  std::vector<admin::PoolView> pools() const override;
+  std::vector<admin::ServerView> servers() const override;
+  std::optional<admin::ServerHealthView> server_health(const std::string& id) const override;
+  void set_state(const std::string& id, admin::WantedState state, admin::Outcome done) override;
+
  private:
   Status<> start();
   // Resolves names that are new in `config`, then applies it. `announce` names it in the log.
@@ -67,6 +78,7 @@ class Process final : public ControlReports {
   void names_changed();
   void lists_changed();
   Status<> check_reload(const Config& config) const;
+  Status<> open_admin();
   void plan_connections(const Config& config);
   void update_members();
   void update_checks();
@@ -80,6 +92,9 @@ class Process final : public ControlReports {
   void wake(size_t worker);
   uint64_t version_everywhere() const;
   void adopted();
+  // Calls back when every worker has the newest snapshot.
+  void when_everywhere(std::function<void()> callback);
+  void tell_waiting();
   void drained(size_t worker);
   void keep_house();
   void warn(const std::vector<ConfigProblem>& warnings) const;
@@ -99,6 +114,7 @@ class Process final : public ControlReports {
   NameFollower names_;
   ListFollower lists_;
   SocketGroups sockets_;
+  std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
   // By listener, for good: connections of a removed one still count there.
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::vector<std::unique_ptr<SignalEvent>> signals_;
@@ -106,6 +122,8 @@ class Process final : public ControlReports {
   Timer housekeeping_;
   std::function<void()> on_ready_;
   std::function<void()> on_terminate_;
+  std::vector<std::pair<uint64_t, std::function<void()>>> waiting_for_workers_;
+  const int64_t started_ms_;
   uint64_t version_ = 0;
   size_t adoptions_due_ = 0;  // of snapshots that were posted, one for each worker
   bool reload_waits_ = false;

@@ -26,6 +26,15 @@ struct RuntimeConfig {
   milliseconds drain_timeout{30'000};
 };
 
+// The admin listener. Its address takes effect at start.
+struct AdminConfig {
+  Address address;                 // loopback, or a unix path
+  std::string token;               // empty: none, and no changes over TCP
+  std::vector<std::string> hosts;  // names that a browser may use besides IP addresses, localhost
+
+  friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
+};
+
 // An address to listen on. ":80" stands for IPv4 and IPv6 on one dual-stack socket.
 struct ListenAddress {
   Address address;
@@ -136,6 +145,7 @@ struct PoolConfig {
 struct Config {
   RuntimeConfig runtime;
   log::Settings log;
+  std::optional<AdminConfig> admin;  // absent: none
   std::map<std::string, ListenerConfig> listeners;
   std::map<std::string, PoolConfig> pools;
 };

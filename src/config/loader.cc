@@ -47,11 +47,12 @@ void read_file_sections(const Value& root, Draft& draft) {
   Section section(root);
   if (auto found = section.find("runtime")) read_runtime(*found, draft.config.runtime);
   if (auto found = section.find("log")) read_log(*found, draft.config.log);
+  if (auto found = section.find("admin")) read_admin(*found, draft);
   auto listeners = require_named(section, "listeners", "listener", "name at least one listener");
   for (const Value& listener : listeners) read_listener(listener, draft);
   draft.pools = require_named(section, "pools", "pool", "name at least one pool of servers");
   for (const Value& pool : draft.pools) read_pool(pool, draft);
-  section.not_built({"admin", "tracing", "jwt"});
+  section.not_built({"tracing", "jwt"});
   section.reserved({"version", "include", "discovery", "ha", "acme", "cache", "geoip"});
 }
 

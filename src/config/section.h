@@ -27,6 +27,7 @@ class Value {
   bool is_null() const { return node_->kind == YamlNode::Kind::null; }
   bool is_map() const { return node_->kind == YamlNode::Kind::map; }
   bool is_list() const { return node_->kind == YamlNode::Kind::list; }
+  bool is_empty_list() const { return is_list() && node_->items.empty(); }
   bool is_invalid() const { return node_->kind == YamlNode::Kind::invalid; }
   bool is_off() const;
 

@@ -57,6 +57,7 @@ struct Draft {
 // something is wrong, and reports what it finds.
 void read_runtime(const Value& value, RuntimeConfig& runtime);
 void read_log(const Value& value, log::Settings& log);
+void read_admin(const Value& value, Draft& draft);
 void read_listener(const Value& value, Draft& draft);
 void read_pool(const Value& value, Draft& draft);
 void read_servers(const Value& value, PoolConfig& pool);

@@ -67,6 +67,11 @@ Result<Fd> listen_stream(const Address& address, const ListenOptions& options) {
     set_nodelay(fd->get());
     if (options.keepalive) set_keepalive(fd->get(), *options.keepalive);
   }
+  // Before listen(2), until which nobody can connect.
+  if (address.is_unix() && options.unix_mode &&
+      chmod(std::string(address.unix_path()).c_str(), *options.unix_mode) != 0) {
+    return fail_errno(address, "cannot set the permissions of");
+  }
   if (listen(fd->get(), static_cast<int>(options.backlog)) != 0) {
     return fail_errno(address, "cannot listen on");
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 
@@ -27,6 +29,7 @@ struct ListenOptions {
   bool reuse_port = false;  // one of a group that shares the port
   uint32_t backlog = 4096;
   std::optional<Keepalive> keepalive = {};  // inherited by what is accepted, like TCP_NODELAY
+  std::optional<mode_t> unix_mode = {};     // permissions of a unix path; absent: by the umask
 };
 
 // Lets sockets that are bound later share the port of this one, which listens already and until now

@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "l7": {"pool", "net", "config", "common"},
     "admin": {"config", "common", "net"},
     "app": {"admin", "l7", "l4", "health", "pool", "net", "config", "common"},
-    "main.cc": {"app", "config", "common"},
+    "main.cc": {"app", "admin", "config", "common"},
 }
 
 # Where a third-party header may be included: the first pattern that fits the header counts.

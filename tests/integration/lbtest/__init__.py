@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the integration tests speak with: the real lb, servers behind it, clients in front of it."""
 
+from lbtest.admin import Admin
 from lbtest.background import in_background
 from lbtest.bulk import receive_bulk, send_bulk
 from lbtest.config import tcp_config
@@ -12,7 +13,7 @@ from lbtest.process import BINARY, LbProcess, run_lb
 from lbtest.real import PostgresServer, RedisServer
 
 __all__ = [
-    "BINARY", "Connection", "FakeServer", "LbProcess", "Namespace", "PostgresServer",
+    "Admin", "BINARY", "Connection", "FakeServer", "LbProcess", "Namespace", "PostgresServer",
     "RedisServer", "connect", "echo", "free_port", "has_ipv6", "in_background", "names_itself",
     "receive_bulk", "refuses", "reset_after", "resets", "run_lb", "send_bulk", "silent", "sink", "source",
     "tcp_config", "wait_until",

@@ -17,6 +17,7 @@ struct BrokenFile {
 
 std::vector<BrokenFile> broken_yaml();
 std::vector<BrokenFile> broken_process_sections();
+std::vector<BrokenFile> broken_admin();
 std::vector<BrokenFile> broken_listeners();
 std::vector<BrokenFile> broken_pools();
 std::vector<BrokenFile> broken_servers();

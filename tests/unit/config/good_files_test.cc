@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "broken_files.h"
 #include "config/loader.h"
@@ -453,6 +454,32 @@ TEST(GoodFiles, WhatIsMostLikelyNotMeantIsAWarning) {
     EXPECT_EQ(warnings[0].path, row.path);
     EXPECT_NE(warnings[0].message.find(row.words), std::string::npos) << warnings[0].message;
   }
+}
+
+TEST(GoodFiles, AdminIsAbsentUnlessASectionAsksForIt) {
+  EXPECT_FALSE(loaded(kShortest).config.admin);
+  EXPECT_FALSE(loaded(std::string(kShortest) + "admin: off\n").config.admin);
+  EXPECT_FALSE(loaded(std::string(kShortest) + "admin:\n").config.admin);
+  auto admin = loaded(std::string(kShortest) + "admin: {}\n").config.admin;
+  ASSERT_TRUE(admin);
+  EXPECT_EQ(admin->address, address("127.0.0.1:9900"));
+  EXPECT_EQ(admin->token, "");
+  EXPECT_TRUE(admin->hosts.empty());
+}
+
+TEST(GoodFiles, AdminTakesItsTokenFromAFile) {
+  std::filesystem::path directory = testing::TempDir();
+  std::ofstream(directory / "admin.token") << "correct-horse-battery\n";
+  auto admin = loaded(std::string(kShortest) +
+                          "admin: {address: 'unix:/run/a.sock', token_file: admin.token, hosts: "
+                          "[lb.example, localhost]}\n",
+                      directory)
+                   .config.admin;
+  ASSERT_TRUE(admin);
+  EXPECT_EQ(admin->address, address("unix:/run/a.sock"));
+  EXPECT_EQ(admin->token, "correct-horse-battery");
+  EXPECT_EQ(admin->hosts, (std::vector<std::string>{"lb.example", "localhost"}));
+  EXPECT_TRUE(loaded(std::string(kShortest) + "admin: {hosts: []}\n").config.admin);
 }
 
 }  // namespace

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "admin/http_message.h"
+#include "common/json.h"
+
+namespace lb::admin {
+
+// The shapes of the API's answers: {"success": true, "data": ...} and {"success": false, "error":
+// "..."}, the latter with the path of the field that is wrong, if it is one.
+HttpResponse success(const Json& data, int status = 200);
+HttpResponse failure(int status, std::string_view message, std::string_view path = {});
+
+// Unix time in milliseconds as "2026-03-01T12:00:00.250Z".
+std::string rfc3339(int64_t unix_ms);
+
+}  // namespace lb::admin

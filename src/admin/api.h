@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/access.h"
+#include "admin/control_api.h"
+#include "admin/http_connection.h"
+#include "config/config.h"
+
+namespace lb::admin {
+
+// One call of the API: everything that its function needs to answer.
+struct Call {
+  ControlApi& control;
+  const HttpRequest& request;
+  std::string id;  // what stands for {id} in the path
+  Answer answer;
+};
+
+// A path of the API and what one method of it does. "{id}" stands for one part of a path.
+struct Route {
+  std::string_view method;
+  std::string_view path;
+  void (*function)(const Call& call);
+  std::vector<std::string_view> query = {};  // the parameters that it takes
+};
+
+// The HTTP side of the API: who may, which paths and methods there are, and the shape of errors.
+// What the calls do stands in the files of their subjects. Loop thread.
+class Api final : public HttpHandler {
+ public:
+  Api(ControlApi& control, const AdminConfig& config);
+
+  // Token and hosts of a reload.
+  void set_access(const AdminConfig& config) { access_ = Access(config); }
+
+  std::optional<HttpResponse> refuse(const HttpRequest& head) override;
+  void handle(const HttpRequest& request, const Answer& answer) override;
+  HttpResponse error(int status, std::string_view message) override;
+
+ private:
+  struct Match {
+    const Route* route = nullptr;
+    std::string id;
+    std::vector<std::string_view> methods;  // that the path has
+  };
+  Match find(const HttpRequest& request) const;
+
+  ControlApi& control_;
+  Access access_;
+  std::vector<Route> routes_;
+};
+
+// The calls, by subject.
+std::vector<Route> health_routes();
+std::vector<Route> server_routes();
+
+}  // namespace lb::admin

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// GET /api/health: the balancer as a whole, for whatever checks it. Its answer stands bare.
+#include <algorithm>
+
+#include "admin/answers.h"
+#include "admin/api.h"
+
+namespace lb::admin {
+
+namespace {
+
+void get_health(const Call& call) {
+  size_t used = 0;
+  size_t usable = 0;
+  for (const PoolView& pool : call.control.pools()) {
+    if (!pool.is_used) continue;
+    ++used;
+    if (pool.is_usable) ++usable;
+  }
+  auto servers = call.control.servers();
+  auto count = [&](std::initializer_list<std::string_view> statuses) {
+    return std::count_if(servers.begin(), servers.end(), [&](const ServerView& server) {
+      return std::find(statuses.begin(), statuses.end(), server.status) != statuses.end();
+    });
+  };
+  bool is_down = used > 0 && usable == 0;
+  Json body = {{"status", is_down         ? "unhealthy"
+                          : usable < used ? "degraded"
+                                          : "healthy"},
+               {"servers",
+                {{"total", servers.size()},
+                 {"healthy", count({"healthy", "overloaded"})},
+                 {"unhealthy", count({"unhealthy", "ejected"})}}},
+               {"uptime", call.control.uptime_ms()}};
+  call.answer.send({.status = is_down ? 503 : 200, .body = to_text(body) + "\n"});
+}
+
+}  // namespace
+
+std::vector<Route> health_routes() {
+  return {{"GET", "/api/health", get_health}};
+}
+
+}  // namespace lb::admin

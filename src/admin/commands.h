@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "admin/client.h"
+#include "common/result.h"
+
+namespace lb::admin {
+
+// The commands that talk to a running balancer. Each prints what it found, for people or as JSON,
+// and returns an exit code, or the error that is to be told.
+
+// What `--admin` and `--token-file` say, else the environment, else the default address.
+Result<AdminTarget> find_target(const std::string& address, const std::string& token_file);
+
+// 1 when no pool that a listener uses has a usable server.
+Result<int> show_status(const AdminTarget& target, bool as_json);
+Result<int> show_servers(const AdminTarget& target, const std::string& pool, bool as_json);
+// `state` as the API calls it; `server` as POOL/SERVER.
+Result<int> set_server_state(const AdminTarget& target, const std::string& server,
+                             const std::string& state, bool as_json);
+
+}  // namespace lb::admin

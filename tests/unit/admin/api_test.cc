@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+#include "admin/api.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "../loopback.h"
+#include "admin/answers.h"
+#include "admin/http_server.h"
+#include "common/json.h"
+#include "fake_control.h"
+
+namespace lb::admin {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kToken = "correct-horse-battery";
+
+struct Reply {
+  int status = 0;
+  std::vector<HttpField> fields;
+  std::string text;
+  Json body;
+};
+
+// The API over a real socket, as its clients see it.
+class ApiTest : public testing::Test {
+ protected:
+  ApiTest() { start(""); }
+
+  void start(const std::string& token) {
+    AdminConfig config;
+    config.address = *Address::parse("127.0.0.1:9900");
+    config.token = token;
+    http_.reset();
+    api_.emplace(control_, config);
+    Fd fd = listen_stream(*Address::parse("127.0.0.1:0"), {}).value();
+    address_ = local_address(fd.get());
+    http_.emplace(loop_, std::move(fd), *api_);
+  }
+
+  Reply ask(const std::string& method, const std::string& target, const std::string& body = "",
+            const std::string& fields = "Host: localhost\r\n") {
+    Fd fd = connect_to(address_);
+    std::string length =
+        body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    send_some(fd.get(), method + " " + target + " HTTP/1.1\r\n" + fields + length +
+                            "Connection: close\r\n\r\n" + body);
+    std::string heard;
+    EXPECT_TRUE(run_until(loop_, [&] { return receive(fd.get(), heard) != -EAGAIN; }));
+    return parse(heard);
+  }
+  Reply change(const std::string& method, const std::string& target, const std::string& body) {
+    return ask(method, target, body,
+               std::string("Host: localhost\r\nAuthorization: Bearer ") + kToken + "\r\n");
+  }
+
+  static Reply parse(const std::string& heard) {
+    Reply reply;
+    size_t end = heard.find("\r\n\r\n");
+    if (end == std::string::npos) return reply;
+    reply.status = std::stoi(heard.substr(9, 3));
+    auto head =
+        parse_request_head("GET / HTTP/1.1\r\nHost: a\r\n" +
+                           heard.substr(heard.find("\r\n") + 2, end + 2 - heard.find("\r\n")));
+    if (head) reply.fields = head->fields;
+    reply.text = heard.substr(end + 4);
+    if (auto body = parse_json(reply.text)) reply.body = *body;
+    return reply;
+  }
+
+  EventLoop loop_;
+  FakeControl control_;
+  Address address_;
+  std::optional<Api> api_;
+  std::optional<HttpServer> http_;
+};
+
+TEST_F(ApiTest, ListsServersWithAllTheirFields) {
+  control_.server_views.resize(1);
+  ServerView& server = control_.server_views[0];
+  server.response_ms = 1.23456;
+  server.load = 0.5;
+  server.last_check_at = 1'700'000'000'250;
+  server.added_at = 0;
+  server.active_connections = 3;
+  server.total_requests = 12'345'678'901;
+  server.weight = 7;
+  EXPECT_EQ(
+      ask("GET", "/api/servers").text,
+      R"({"success":true,"data":[{"serverId":"000000000000000a","name":"a","pool":"web",)"
+      R"("host":"10.0.0.1","port":8080,"weight":7,"backup":false,"status":"healthy",)"
+      R"("activeConnections":3,"totalRequests":12345678901,"responseTime":1.235,"load":0.5,)"
+      R"("lastHealthCheck":"2023-11-14T22:13:20.250Z","addedAt":"1970-01-01T00:00:00.000Z"}]})"
+      "\n");
+  server.response_ms.reset();
+  server.load.reset();
+  server.last_check_at.reset();
+  Json data = ask("GET", "/api/servers").body["data"][0];
+  EXPECT_TRUE(data["responseTime"].is_null() && data["load"].is_null() &&
+              data["lastHealthCheck"].is_null());
+}
+
+TEST_F(ApiTest, ListsTheServersOfOnePool) {
+  Json data = ask("GET", "/api/servers?pool=db").body["data"];
+  ASSERT_EQ(data.size(), 1U);
+  EXPECT_EQ(data[0]["name"], "b");
+  EXPECT_EQ(ask("GET", "/api/servers?pool=spare").body["data"].size(), 0U);
+  EXPECT_EQ(ask("GET", "/api/servers?pool=none").status, 404);
+  EXPECT_EQ(ask("GET", "/api/servers?pol=db").status, 400);
+}
+
+TEST_F(ApiTest, TellsAServersHealth) {
+  control_.health["000000000000000a"] = {
+      .status = "unhealthy",
+      .last_check = CheckView{.at = 1000, .passed = false, .duration_ms = 2, .detail = "refused"},
+      .history = {{.at = 500, .from = "unknown", .to = "unhealthy", .reason = "refused"}}};
+  EXPECT_EQ(ask("GET", "/api/servers/000000000000000a/health").text,
+            R"({"success":true,"data":{"status":"unhealthy","lastCheck":)"
+            R"({"at":"1970-01-01T00:00:01.000Z","passed":false,"duration":2,"detail":"refused"},)"
+            R"("history":[{"at":"1970-01-01T00:00:00.500Z","from":"unknown","to":"unhealthy",)"
+            R"("reason":"refused"}]}})"
+            "\n");
+  EXPECT_EQ(ask("GET", "/api/servers/ffff/health").status, 404);
+}
+
+TEST_F(ApiTest, TheHealthOfTheWholeDependsOnItsPools) {
+  struct Row {
+    std::vector<PoolView> pools;
+    int status;
+    std::string word;
+  };
+  const Row rows[] = {
+      {{{"a", true, true}, {"b", true, true}}, 200, "healthy"},
+      {{{"a", true, true}, {"b", false, false}}, 200, "healthy"},
+      {{{"a", true, true}, {"b", true, false}}, 200, "degraded"},
+      {{{"a", true, false}, {"b", true, false}}, 503, "unhealthy"},
+      {{{"a", true, false}, {"b", false, true}}, 503, "unhealthy"},
+  };
+  control_.server_views[1].status = "ejected";
+  for (const Row& row : rows) {
+    control_.pool_views = row.pools;
+    Reply reply = ask("GET", "/api/health");
+    EXPECT_EQ(reply.status, row.status);
+    EXPECT_EQ(reply.text, "{\"status\":\"" + row.word +
+                              "\",\"servers\":{\"total\":2,\"healthy\":1,\"unhealthy\":1},"
+                              "\"uptime\":1234}\n");
+  }
+}
+
+TEST_F(ApiTest, SetsTheStateOfAServer) {
+  start(kToken);
+  for (const char* word : {"drain", "maintenance", "ready"}) {
+    Reply reply = change("PUT", "/api/servers/000000000000000b/state",
+                         std::string("{\"state\": \"") + word + "\"}");
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.body["data"]["name"], "b");
+  }
+  using Wanted = std::pair<std::string, WantedState>;
+  EXPECT_EQ(control_.states, (std::vector<Wanted>{{"000000000000000b", WantedState::drain},
+                                                  {"000000000000000b", WantedState::maintenance},
+                                                  {"000000000000000b", WantedState::ready}}));
+}
+
+TEST_F(ApiTest, WrongBodiesAreToldByPathAndChangeNothing) {
+  struct Row {
+    std::string body;
+    std::string error;
+  };
+  const Row rows[] = {
+      {R"({"state": "up"})", "state: must be one of ready, drain, maintenance"},
+      {R"({"state": 1})", "state: must be one of"},
+      {R"({})", "state: is missing"},
+      {R"({"stat": "drain"})", "stat: unknown field; did you mean 'state'?"},
+      {R"({"state": "drain", "why": "x"})", "why: unknown field"},
+      {R"({"state": "drain", "state": "ready"})", "the name 'state' stands twice"},
+      {R"("drain")", "must be a JSON object, not a text"},
+      {"state=drain", "not JSON, at byte 1"},
+      {"{\"state\": \"\xFF\"}", "not JSON"},
+      {std::string(60'000, '['), "nested deeper than 32 levels"},
+  };
+  start(kToken);
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.body.substr(0, 60));
+    Reply reply = change("PUT", "/api/servers/000000000000000a/state", row.body);
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_EQ(reply.body["success"], false);
+    EXPECT_THAT(reply.text, HasSubstr(row.error));
+  }
+  EXPECT_EQ(change("PUT", "/api/servers/000000000000000a/state", "").status, 400);
+  EXPECT_EQ(change("PUT", "/api/servers/ffff/state", R"({"state": "drain"})").status, 404);
+  EXPECT_EQ(change("PUT", "/api/servers/000000000000000a/state", std::string(65'537, ' ')).status,
+            413);
+  control_.refusal = "it is on its way out";
+  Reply reply = change("PUT", "/api/servers/000000000000000a/state", R"({"state": "drain"})");
+  EXPECT_EQ(reply.status, 409);
+  EXPECT_EQ(reply.body["error"], "it is on its way out");
+  EXPECT_TRUE(control_.states.empty());
+}
+
+TEST_F(ApiTest, AWrongFieldHasItsPathApart) {
+  start(kToken);
+  Reply reply = change("PUT", "/api/servers/000000000000000a/state", R"({"state": "up"})");
+  EXPECT_EQ(reply.body["path"], "state");
+}
+
+TEST_F(ApiTest, PathsAndMethodsThatAreNotThere) {
+  for (const char* path : {"/", "/api", "/api/", "/api/servers/", "/api/servers//health",
+                           "/api/servers/a/b/c", "/api/sessions", "/metrics", "//api/servers"}) {
+    Reply reply = ask("GET", path);
+    EXPECT_EQ(reply.status, 404) << path;
+    EXPECT_EQ(reply.body["success"], false);
+  }
+  Reply reply = ask("DELETE", "/api/health");
+  EXPECT_EQ(reply.status, 405);
+  EXPECT_EQ(*find_field(reply.fields, "Allow"), "GET, HEAD");
+  EXPECT_EQ(ask("OPTIONS", "/api/servers").status, 405);
+  reply = ask("GET", "/api/servers/000000000000000a/state");
+  EXPECT_EQ(reply.status, 405);
+  EXPECT_EQ(*find_field(reply.fields, "Allow"), "PUT");
+  EXPECT_EQ(ask("HEAD", "/api/health").status, 200);
+  EXPECT_EQ(ask("HEAD", "/api/health").text, "");
+}
+
+TEST_F(ApiTest, ChangesNeedTheToken) {
+  const std::string target = "/api/servers/000000000000000a/state";
+  const std::string body = R"({"state": "drain"})";
+  EXPECT_EQ(ask("PUT", target, body).status, 403);
+  EXPECT_EQ(change("PUT", target, body).status, 403);
+  start(kToken);
+  Reply reply = ask("PUT", target, body);
+  EXPECT_EQ(reply.status, 401);
+  EXPECT_EQ(*find_field(reply.fields, "WWW-Authenticate"), "Bearer");
+  EXPECT_TRUE(control_.states.empty());
+  EXPECT_EQ(change("PUT", target, body).status, 200);
+}
+
+TEST_F(ApiTest, OtherSitesAreRefusedEvenReads) {
+  EXPECT_EQ(ask("GET", "/api/health", "", "Host: evil.example\r\n").status, 403);
+  EXPECT_EQ(
+      ask("GET", "/api/servers", "", "Host: localhost\r\nOrigin: http://evil.example\r\n").status,
+      403);
+  Reply reply = ask("OPTIONS", "/api/servers", "",
+                    "Host: localhost\r\nOrigin: http://evil.example\r\n"
+                    "Access-Control-Request-Method: GET\r\n");
+  EXPECT_EQ(reply.status, 403);
+  for (const auto& [name, value] : reply.fields) EXPECT_FALSE(name.starts_with("Access-Control"));
+}
+
+TEST_F(ApiTest, AReadTakesNoBody) {
+  EXPECT_EQ(ask("GET", "/api/servers", "{}").status, 400);
+}
+
+TEST(Answers, TimesAreRfc3339) {
+  EXPECT_EQ(rfc3339(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(rfc3339(1'700'000'000'007), "2023-11-14T22:13:20.007Z");
+}
+
+}  // namespace
+}  // namespace lb::admin
