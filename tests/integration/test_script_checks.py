@@ -164,7 +164,8 @@ def test_a_reload_may_bring_the_first_script(lb, server, script):
 def test_a_script_has_no_descriptor_of_lb(lb, server, script, tmp_path):
     seen = tmp_path / "seen"
     proxy = lb(tcp_config(server(echo), pool=script_check(
-        [script(f"ls -l /proc/$$/fd | grep -o '[0-9]* -> .*' >{seen}.new; mv {seen}.new {seen}")])))
+        [script(f"ls -l /proc/$$/fd >{seen}.all; grep -o '[0-9]* -> .*' {seen}.all >{seen}.new; "
+                f"mv {seen}.new {seen}")])))
     proxy.wait_log("is healthy")
     numbers = {line.split()[0]: line.split()[2] for line in seen.read_text().splitlines()}
     # The shell opens the script itself as 10.
