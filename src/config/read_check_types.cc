@@ -171,6 +171,7 @@ void read_password(const Value& value, const std::filesystem::path& directory,
 void read_database(Section& section, const std::filesystem::path& directory,
                    HealthCheckConfig& check) {
   section.read("user", check.user, visible("user name", kMostNameBytes));
+  if (check.type != CheckType::redis) section.require("user", "the user to log in as");
   if (auto found = section.find("password_file")) {
     read_password(*found, directory, check.password);
   }

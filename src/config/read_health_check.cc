@@ -20,16 +20,11 @@ struct NamedType {
 };
 
 constexpr NamedType kTypes[] = {
-    {"tcp", CheckType::tcp, true},
-    {"tls", CheckType::tls, false},
-    {"http", CheckType::http, true},
-    {"https", CheckType::https, false},
-    {"grpc", CheckType::grpc, true},
-    {"dns", CheckType::dns, true},
-    {"script", CheckType::script, true},
-    {"agent", CheckType::agent, false},
-    {"postgres", CheckType::postgres, false},
-    {"mysql", CheckType::mysql, false},
+    {"tcp", CheckType::tcp, true},           {"tls", CheckType::tls, false},
+    {"http", CheckType::http, true},         {"https", CheckType::https, false},
+    {"grpc", CheckType::grpc, true},         {"dns", CheckType::dns, true},
+    {"script", CheckType::script, true},     {"agent", CheckType::agent, false},
+    {"postgres", CheckType::postgres, true}, {"mysql", CheckType::mysql, true},
     {"redis", CheckType::redis, true},
 };
 

@@ -15,6 +15,10 @@ std::unique_ptr<Probe> make_probe(const ProbeMeans& means, const ProbeTarget& ta
       return make_tcp_probe(means, target, config);
     case CheckType::script:
       return make_script_probe(means, target, config);
+    case CheckType::postgres:
+      return make_postgres_probe(means, target, config);
+    case CheckType::mysql:
+      return make_mysql_probe(means, target, config);
     case CheckType::redis:
       return make_redis_probe(means, target, config);
     case CheckType::http:
@@ -27,8 +31,6 @@ std::unique_ptr<Probe> make_probe(const ProbeMeans& means, const ProbeTarget& ta
       return make_agent_probe(means, target);
     case CheckType::tls:
     case CheckType::https:
-    case CheckType::postgres:
-    case CheckType::mysql:
       break;  // no configuration with them is accepted
   }
   log::error("a check of a type that this version does not have");

@@ -31,7 +31,11 @@ std::string authority(const ProbeTarget& target);
 // Exit 0 of the command passes.
 std::unique_ptr<Probe> make_script_probe(const ProbeMeans& means, const ProbeTarget& target,
                                          const HealthCheckConfig& config);
-// Logs in, and keeps its session.
+// These log in, and keep their session.
+std::unique_ptr<Probe> make_postgres_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                           const HealthCheckConfig& config);
+std::unique_ptr<Probe> make_mysql_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                        const HealthCheckConfig& config);
 std::unique_ptr<Probe> make_redis_probe(const ProbeMeans& means, const ProbeTarget& target,
                                         const HealthCheckConfig& config);
 

@@ -32,6 +32,8 @@ HOMES = [
     (r"yaml-cpp/.*", r"config/"),
     (r"CLI/.*", r"main\.cc$"),
     (r"ares[a-z_]*\.h", r"net/resolver"),
+    (r"libpq-fe\.h", r"health/postgres_probe"),
+    (r"mysql\.h", r"health/mysql_probe"),
     (r"spdlog/.*", r"common/log"),
     (r"nlohmann/.*", r"common/json"),
     (r"fmt/.*", r""),

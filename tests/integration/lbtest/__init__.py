@@ -10,10 +10,10 @@ from lbtest.fake import FakeServer, echo, names_itself, reset_after, resets, sil
 from lbtest.namespace import Namespace
 from lbtest.ports import free_port, has_ipv6, wait_until
 from lbtest.process import BINARY, LbProcess, run_lb
-from lbtest.real import PostgresServer, RedisServer
+from lbtest.real import MariadbServer, PostgresServer, RedisServer
 
 __all__ = [
-    "Admin", "BINARY", "Connection", "FakeServer", "LbProcess", "Namespace", "PostgresServer",
+    "Admin", "BINARY", "Connection", "FakeServer", "LbProcess", "MariadbServer", "Namespace", "PostgresServer",
     "RedisServer", "connect", "echo", "free_port", "has_ipv6", "in_background", "names_itself",
     "receive_bulk", "refuses", "reset_after", "resets", "run_lb", "send_bulk", "silent", "sink", "source",
     "tcp_config", "wait_until",

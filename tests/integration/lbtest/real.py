@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Real servers, each in a directory of its own on a port of its own."""
 
+import itertools
 import os
 import pathlib
 import pwd
@@ -75,10 +76,12 @@ def _is_running(pid):
 class RedisServer(_Server):
     """Redis without persistence."""
 
-    def __init__(self):
+    def __init__(self, replica_of=None):
         super().__init__("redis")
+        copies = ["--replicaof", "127.0.0.1", str(replica_of.port)] if replica_of else []
         self._start(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
-                     "--save", "", "--appendonly", "no", "--dir", str(self.directory)])
+                     "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
+                     "--dir", str(self.directory), *copies])
 
     def is_ready(self):
         try:
@@ -95,30 +98,51 @@ class RedisServer(_Server):
                               capture_output=True, timeout=20, check=True)
         return done.stdout.strip()
 
+    def promote(self):
+        self.command("REPLICAOF", "NO", "ONE")
+
+
+def _as_user(name, directory):
+    """How root runs a server that refuses to run as root; the directory becomes that user's."""
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam(name)
+    os.chown(directory, user.pw_uid, user.pw_gid)
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
 
 class PostgresServer(_Server):
-    """PostgreSQL with a fresh cluster that trusts everyone on loopback."""
+    """PostgreSQL with a fresh cluster, or with a copy of another's that follows it. Trusts everyone on
+    loopback but the user "checker", who has the password "let me check"."""
 
     STOP = signal.SIGINT  # fast: does not wait for clients
+    PASSWORD = "let me check"
 
-    def __init__(self):
+    def __init__(self, replica_of=None, **settings):
         super().__init__("postgres")
         self._bin = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"),
                         key=lambda path: int(path.parent.name))
-        self._as_user = []
-        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            user = pwd.getpwnam("postgres")
-            os.chown(self.directory, user.pw_uid, user.pw_gid)
-            self._as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
-                             "--clear-groups"]
+        self._user = _as_user("postgres", self.directory)
         data = self.directory / "data"
-        subprocess.run([*self._as_user, self._bin / "initdb", "-D", data, "-U", "postgres",
-                        "-A", "trust", "--locale=C", "-E", "UTF8", "--no-sync"],
-                       check=True, timeout=120, capture_output=True, cwd=self.directory)
+        if replica_of:
+            self._run("pg_basebackup", "-D", data, "-h", "127.0.0.1", "-p", replica_of.port,
+                      "-U", "postgres", "-R", "-c", "fast", "--no-sync")
+        else:
+            self._run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--locale=C",
+                      "-E", "UTF8", "--no-sync")
+            access = data / "pg_hba.conf"
+            access.write_text("host all checker 127.0.0.1/32 scram-sha-256\n" + access.read_text())
         settings = {"port": self.port, "listen_addresses": "127.0.0.1", "fsync": "off",
-                    "unix_socket_directories": self.directory, "shared_buffers": "16MB"}
-        self._start([*self._as_user, "setpriv", "--pdeathsig", "KILL", self._bin / "postgres",
+                    "unix_socket_directories": self.directory, "shared_buffers": "16MB",
+                    "wal_retrieve_retry_interval": "200ms", **settings}
+        self._start([*self._user, "setpriv", "--pdeathsig", "KILL", self._bin / "postgres",
                      "-D", data, *(f"--{name}={value}" for name, value in settings.items())])
+        if not replica_of:
+            self.sql(f"create role checker login password '{self.PASSWORD}'")
+
+    def _run(self, program, *arguments):
+        subprocess.run([*self._user, self._bin / program, *map(str, arguments)], check=True,
+                       timeout=120, capture_output=True, cwd=self.directory)
 
     def is_ready(self):
         done = subprocess.run([self._bin / "pg_isready", "-q", "-h", "127.0.0.1",
@@ -134,3 +158,57 @@ class PostgresServer(_Server):
             text=True, capture_output=True, timeout=30, env={**os.environ, "PGSSLMODE": "disable"})
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def promote(self):
+        assert self.sql("select pg_promote()") == "t"
+
+
+class MariadbServer(_Server):
+    """MariaDB with fresh data, or a replica by GTID of another, which is read-only. The user "checker"
+    has the password "let me check" and may see how replication goes."""
+
+    PASSWORD = "let me check"
+    _ids = itertools.count(1)
+
+    def __init__(self, replica_of=None):
+        super().__init__("mariadb")
+        user = _as_user("mysql", self.directory)
+        data = self.directory / "data"
+        if replica_of:
+            subprocess.run([*user, "cp", "-r", replica_of.directory / "fresh", data], check=True)
+        else:
+            subprocess.run([*user, "mariadb-install-db", "--no-defaults", f"--datadir={data}",
+                            "--auth-root-authentication-method=normal", "--skip-test-db"],
+                           check=True, timeout=120, capture_output=True, cwd=self.directory)
+            subprocess.run([*user, "cp", "-r", data, self.directory / "fresh"], check=True)
+        settings = {"datadir": data, "port": self.port, "socket": self.directory / "socket",
+                    "bind-address": "127.0.0.1", "server-id": next(self._ids), "log-bin": "log",
+                    "pid-file": self.directory / "pid", "innodb-buffer-pool-size": "8M",
+                    "innodb-log-file-size": "4M", "innodb-flush-log-at-trx-commit": "0",
+                    "performance-schema": "off", "read-only": int(bool(replica_of))}
+        self._start([*user, "setpriv", "--pdeathsig", "KILL", "mariadbd", "--no-defaults",
+                     *(f"--{name}={value}" for name, value in settings.items())])
+        if replica_of:
+            self.sql(f"change master to master_host='127.0.0.1', master_port={replica_of.port}, "
+                     "master_user='root', master_use_gtid=slave_pos; start slave")
+        else:
+            self.sql(f"create user checker@'%' identified by '{self.PASSWORD}'; "
+                     "grant slave monitor on *.* to checker@'%'; create database app")
+
+    def is_ready(self):
+        return self._client("select 1", self.address).returncode == 0
+
+    def sql(self, query, address=None):
+        """What the client prints for a query, asked here or at another address."""
+        done = self._client(query, address or self.address)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def _client(self, query, address):
+        host, _, port = address.rpartition(":")
+        return subprocess.run(["mariadb", "--no-defaults", "-NB", "-h", host, "-P", port, "-u", "root",
+                               "--connect-timeout=10", "-e", query],
+                              text=True, capture_output=True, timeout=30)
+
+    def promote(self):
+        self.sql("stop slave; reset slave all; set global read_only = 0")

@@ -102,8 +102,6 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("check: off"), 5, 5, "pools.db.check", "did you mean 'health_check'?"},
       {with_pool("health_check: {type: https}"), 5, 26, "pools.db.health_check.type",
        "'https' is known, but not built"},
-      {with_pool("health_check: {type: postgres, user: app}"), 5, 26, "pools.db.health_check.type",
-       "not built"},
       {with_pool("health_check: {type: icmp}"), 5, 26, "pools.db.health_check.type",
        "not one of tcp"},
       {with_pool("health_check: {interval: 5}"), 5, 30, "pools.db.health_check.interval",

@@ -37,6 +37,15 @@ TEST(GoodLogins, RedisNeedsNothing) {
   EXPECT_FALSE(check.role);
 }
 
+TEST(GoodLogins, DatabasesHaveARoleAndAMostLag) {
+  auto check = loaded("type: postgres, user: app, role: replica, max_lag: 10s");
+  EXPECT_EQ(check.type, CheckType::postgres);
+  EXPECT_EQ(check.user, "app");
+  EXPECT_EQ(check.role, DatabaseRole::replica);
+  EXPECT_EQ(check.max_lag, std::chrono::seconds(10));
+  EXPECT_EQ(loaded("type: mysql, user: app, role: primary").role, DatabaseRole::primary);
+}
+
 TEST(GoodLogins, APasswordIsAllOfItsFileButALastNewline) {
   char name[] = "/tmp/lb-password-XXXXXX";
   ASSERT_NE(mkdtemp(name), nullptr);

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""PostgreSQL, a primary and its streaming replica, behind a pool for writes and one for reads."""
+
+import asyncio
+import collections
+import time
+
+import pytest
+from lbtest import PostgresServer, free_port, in_background, wait_until
+from lbtest.pgwire import Refused, execute
+
+CHECK = {"type": "postgres", "user": "checker", "database": "postgres", "interval": "300ms",
+         "fast_interval": "100ms", "timeout": "5s", "rise": 1, "fall": 2}
+
+
+@pytest.fixture
+def primary():
+    server = PostgresServer(max_connections=150)
+    server.sql("create table log (place serial, writer int)")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def replica(primary):
+    server = PostgresServer(replica_of=primary, max_connections=150)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def password_file(tmp_path):
+    path = tmp_path / "password"
+    path.write_text(PostgresServer.PASSWORD + "\n")
+    return str(path)
+
+
+class Cluster:
+    """lb in front of both servers, with a listener for writes and one for reads."""
+
+    def __init__(self, lb, servers, password_file, write=None, read=None):
+        check = {**CHECK, "password_file": password_file}
+        self.write = f"127.0.0.1:{free_port()}"
+        self.read = f"127.0.0.1:{free_port()}"
+        named = [{"name": name, "address": server.address} for name, server in servers.items()]
+        self.proxy = lb({
+            "listeners": {
+                "write": {"address": self.write, "protocol": "tcp", "pool": "write"},
+                "read": {"address": self.read, "protocol": "tcp", "pool": "read"},
+            },
+            "pools": {
+                "write": {"servers": named, "on_down": "close", **(write or {}),
+                          "health_check": {**check, "role": "primary"}},
+                "read": {"servers": named,
+                         "health_check": {**check, "role": "replica", **(read or {})}},
+            },
+        })
+
+    def wait_settled(self):
+        for words in ("write/a is healthy", "write/b is unhealthy .*: is a replica, no primary",
+                      "read/a is unhealthy .*: is a primary, no replica", "read/b is healthy"):
+            self.proxy.wait_log(words)
+        return self
+
+
+class Writers:
+    """A client after the other writes a row, many a second; how each fared."""
+
+    def __init__(self, address):
+        self.fared = collections.Counter()
+        self._is_over = False
+        self._address = address
+        self._work = in_background(asyncio.run, self._write())
+
+    async def _write(self):
+        while not self._is_over:
+            try:
+                await execute(self._address, "insert into log (writer) values (0)")
+                self.fared["written"] += 1
+            except Refused as refusal:
+                self.fared[str(refusal)] += 1
+            except (OSError, EOFError):
+                self.fared["cut"] += 1
+            await asyncio.sleep(0.02)
+
+    def written(self):
+        return self.fared["written"]
+
+    def end(self):
+        self._is_over = True
+        self._work.result()
+        return self.fared
+
+
+def test_writes_follow_the_primary_and_never_reach_a_replica(lb, primary, replica, password_file):
+    cluster = Cluster(lb, {"a": primary, "b": replica}, password_file).wait_settled()
+    wait_until(lambda: replica.sql("select pg_is_in_recovery()", address=cluster.read) == "t",
+               "reads go to the replica")
+    writers = Writers(cluster.write)
+    wait_until(lambda: writers.written() > 5, "writes work")
+    primary.kill()
+    cluster.proxy.wait_log("write/a is unhealthy")
+    assert replica.sql("select count(*) > 0 from log", address=cluster.read) == "t", "reads go on"
+    replica.promote()
+    cluster.proxy.wait_log(r"write/b is healthy \(was unhealthy\): primary")
+    before = writers.written()
+    wait_until(lambda: writers.written() > before + 5, "writes work again")
+    fared = writers.end()
+    assert set(fared) <= {"written", "cut"}, f"a write reached a replica: {fared}"
+    cluster.proxy.wait_log("read/b is unhealthy .*: is a primary, no replica")
+
+
+def test_a_check_logs_in_once(lb, primary, password_file):
+    cluster = Cluster(lb, {"a": primary}, password_file)
+    cluster.proxy.wait_log("write/a is healthy .*: primary")
+    sessions = ("select string_agg(pid::text, ',' order by pid) from pg_stat_activity"
+                " where application_name = 'lb' and usename = 'checker'")
+    cluster.proxy.wait_log("read/a is unhealthy")
+    before = primary.sql(sessions)
+    assert before.count(",") == 1, "one for each pool"
+    asked = "select query_start from pg_stat_activity where application_name = 'lb' order by pid"
+    first = primary.sql(asked)
+    wait_until(lambda: primary.sql(asked) != first, "it asks again")
+    assert primary.sql(sessions) == before
+
+
+def test_a_wrong_password_is_told_in_the_servers_words(lb, primary, tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("a guess")
+    cluster = Cluster(lb, {"a": primary}, str(wrong))
+    cluster.proxy.wait_log(
+        'write/a is unhealthy .*: FATAL:  password authentication failed for user "checker"')
+
+
+def test_a_server_that_restarts_between_two_checks_has_not_failed(lb, primary, password_file):
+    cluster = Cluster(lb, {"a": primary}, password_file)
+    cluster.proxy.wait_log("write/a is healthy")
+    primary.sql("select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'lb'")
+    renewed = "select count(*) from pg_stat_activity where application_name = 'lb'"
+    wait_until(lambda: primary.sql(renewed) == "2", "both checks have logged in again")
+    assert "write/a is unhealthy" not in cluster.proxy.log()
+
+
+def test_a_replica_that_falls_behind_leaves_and_an_idle_primary_is_no_lag(
+        lb, primary, replica, password_file):
+    cluster = Cluster(lb, {"a": primary, "b": replica}, password_file, read={"max_lag": "2s"})
+    cluster.wait_settled()
+    # Longer than max_lag without any transaction.
+    idle_until = time.monotonic() + 3
+    wait_until(lambda: time.monotonic() > idle_until, "a while")
+    assert "read/b is unhealthy" not in cluster.proxy.log()
+    replica.sql("select pg_wal_replay_pause()")
+    primary.sql("insert into log (writer) values (1)")
+    cluster.proxy.wait_log(r"read/b is unhealthy .*: replica, [2-9]\.\d s behind")
+    replica.sql("select pg_wal_replay_resume()")
+    cluster.proxy.wait_log(r"read/b is healthy \(was unhealthy\): replica, 0\.\d s behind")
+
+
+def test_a_replica_outlives_its_primary_for_max_lag(lb, primary, replica, password_file):
+    cluster = Cluster(lb, {"a": primary, "b": replica}, password_file, read={"max_lag": "3s"})
+    cluster.wait_settled()
+    primary.kill()
+    killed_at = time.monotonic()
+    cluster.proxy.wait_log(r"read/b is unhealthy .*: replica, [3-9]\.\d s behind")
+    assert time.monotonic() - killed_at > 2
