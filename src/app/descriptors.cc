@@ -31,4 +31,15 @@ DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
   return plan;
 }
 
+bool LoweredConnections::is_news(uint32_t wanted, uint32_t planned) {
+  if (planned >= wanted) {
+    told_ = 0;
+    return false;
+  }
+  uint32_t moved = planned > told_ ? planned - told_ : told_ - planned;
+  if (told_ != 0 && moved <= told_ / 8) return false;
+  told_ = planned;
+  return true;
+}
+
 }  // namespace lb

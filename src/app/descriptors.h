@@ -20,4 +20,14 @@ uint64_t raise_descriptor_limit();
 DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
                                 uint32_t wanted_connections);
 
+// Decides when to warn that a plan allows fewer connections than wanted: the first time, and when
+// the number has moved by more than an eighth since. One thread.
+class LoweredConnections {
+ public:
+  bool is_news(uint32_t wanted, uint32_t planned);
+
+ private:
+  uint32_t told_ = 0;  // 0 = none, or no longer so
+};
+
 }  // namespace lb

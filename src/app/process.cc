@@ -228,23 +228,20 @@ Status<> Process::apply(Config config) {
   names_.keep_only(host_names(*config_));
   lists_.follow(*config_);
   if (admin_) admin_->set_access(*config_->admin);
-  plan_connections(*config_);
   update_members();
   publish();
   announced_version_ = version_;
   return Done{};
 }
 
-void Process::plan_connections(const Config& config) {
-  size_t listening = 0;
-  for (const auto& [name, group] : sockets_) listening += group->sockets().size();
-  if (admin_) listening += 1 + admin::HttpLimits{}.connections;
-  size_t servers = 0;
-  for (const auto& [name, pool] : config.pools) servers += pool.servers.size();
-  uint32_t wanted = config.runtime.max_connections;
-  DescriptorPlan plan =
-      plan_descriptors(raise_descriptor_limit(), workers_, listening + servers, wanted);
-  if (plan.max_connections < wanted && plan.max_connections != connections_.limit()) {
+void Process::plan_connections() {
+  size_t others = 0;
+  for (const auto& [name, group] : sockets_) others += group->sockets().size();
+  if (admin_) others += 1 + admin::HttpLimits{}.connections;
+  registry_.for_each([&others](const Server&, const PoolConfig&) { ++others; });  // one check each
+  uint32_t wanted = config_->runtime.max_connections;
+  DescriptorPlan plan = plan_descriptors(raise_descriptor_limit(), workers_, others, wanted);
+  if (lowered_connections_.is_news(wanted, plan.max_connections)) {
     log::warning(
         "runtime.max_connections lowered from {} to {}: this process may open {} descriptors; "
         "raise its limit (ulimit -n, LimitNOFILE=)",
@@ -265,6 +262,7 @@ void Process::update_members() {
       log::info("server {}/{} added", server->pool(), server->name());
     }
   }
+  plan_connections();
   update_checks();
 }
 

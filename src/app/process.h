@@ -13,6 +13,7 @@
 
 #include "admin/admin_server.h"
 #include "admin/control_api.h"
+#include "app/descriptors.h"
 #include "app/list_follower.h"
 #include "app/listening_sockets.h"
 #include "app/name_follower.h"
@@ -79,8 +80,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   void lists_changed();
   Status<> check_reload(const Config& config) const;
   Status<> open_admin();
-  void plan_connections(const Config& config);
   void update_members();
+  void plan_connections();
   void update_checks();
   void publish();
   void publish_soon();
@@ -115,6 +116,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   ListFollower lists_;
   SocketGroups sockets_;
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
+  LoweredConnections lowered_connections_;
   // By listener, for good: connections of a removed one still count there.
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::vector<std::unique_ptr<SignalEvent>> signals_;

@@ -185,3 +185,14 @@ def test_lb_starts_where_no_name_server_answers(lb, machine, three):
     proxy = lb(tcp_config(f"{NAME}:{three}", f"127.0.0.13:{three}", runtime=RUNTIME),
                inside=machine.inside)
     assert served_by(proxy) == {"13"}
+
+
+def test_descriptors_are_set_aside_for_every_address_of_a_name(lb, machine, dns):
+    def connections_beside(server):
+        proxy = lb(tcp_config(server, runtime={"workers": 1}),
+                   inside=("prlimit", "--nofile=400:400", *machine.inside))
+        return int(proxy.wait_log(r"max_connections lowered from 100000 to (\d+)")[1])
+
+    dns.addresses = [f"127.0.0.{number}" for number in range(20, 48)]
+    fewer = connections_beside("127.0.0.20:9") - connections_beside(f"{NAME}:9")
+    assert 27 <= 2 * fewer <= 28, "of two descriptors each"

@@ -49,6 +49,33 @@ TEST(Descriptors, APlanNeverPromisesMoreThanThereAre) {
   }
 }
 
+TEST(Descriptors, OneWarnsOfFewerConnectionsOnceUntilTheNumberMovesFar) {
+  struct Row {
+    const char* what;
+    uint32_t wanted;
+    uint32_t planned;
+    bool news;
+  };
+  const Row rows[] = {
+      {"enough", 1'000, 1'000, false},
+      {"lowered", 1'000, 800, true},
+      {"the same again", 1'000, 800, false},
+      {"a server more", 1'000, 799, false},
+      {"an eighth less than was told", 1'000, 700, false},
+      {"more than that", 1'000, 699, true},
+      {"an eighth more", 1'000, 786, false},
+      {"more than that", 1'000, 787, true},
+      {"enough again", 700, 700, false},
+      {"lowered again", 1'000, 787, true},
+      {"hardly any", 1'000, 1, true},
+      {"and still", 1'000, 1, false},
+  };
+  LoweredConnections lowered;
+  for (const Row& row : rows) {
+    EXPECT_EQ(lowered.is_news(row.wanted, row.planned), row.news) << row.what;
+  }
+}
+
 TEST(Descriptors, TheSoftLimitIsRaisedToTheHardOne) {
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
