@@ -2,12 +2,33 @@
 #include "net/event_loop.h"
 
 #include <cstdlib>
+#include <mutex>
 
 #include "common/clock.h"
+#include "common/log.h"
 
 namespace lb {
 
+namespace {
+
+void pass_to_log(int severity, const char* message) {
+  if (severity == EVENT_LOG_ERR) {
+    log::error("libevent: {}", message);
+  } else {
+    log::warning("libevent: {}", message);
+  }
+}
+
+// On its own libevent writes to stderr, and waits for it.
+void tell_libevent_where_the_log_is() {
+  static std::once_flag once;
+  std::call_once(once, [] { event_set_log_callback(pass_to_log); });
+}
+
+}  // namespace
+
 EventLoop::EventLoop() {
+  tell_libevent_where_the_log_is();
   event_config* config = event_config_new();
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
   base_ = event_base_new_with_config(config);

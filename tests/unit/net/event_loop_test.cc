@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "net/event_loop.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <memory>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "../loopback.h"
+#include "common/log.h"
 
 namespace lb {
 namespace {
@@ -124,6 +130,24 @@ TEST(EventLoop, WhatIsStillRetiredDiesWithTheLoop) {
     EXPECT_TRUE(deaths.empty());
   }
   EXPECT_EQ(deaths, std::vector<int>{1});
+}
+
+TEST(EventLoop, WhatLibeventSaysGoesToTheLog) {
+  std::string path = testing::TempDir() + "lb_event_loop_" + std::to_string(getpid());
+  ASSERT_TRUE(log::configure({.output = path}));
+  EventLoop loop;
+  Counting counting;
+  auto ends = unix_pair();
+  int fd = ends.first.get();
+  ends.first.reset();
+  IoEvent event;
+  event.bind<&Counting::on_event>(loop, fd, IoEvent::kRead, &counting);
+  event.arm();
+  log::shutdown();
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  unlink(path.c_str());
+  EXPECT_THAT(text.str(), testing::ContainsRegex("warning libevent: .*Bad file descriptor\n$"));
 }
 
 TEST(IoEvent, IsCalledOnlyWhileArmed) {
