@@ -24,7 +24,7 @@ Worker::Worker(size_t index, WorkerTeam& team, size_t pipe_limit)
       team_(team),
       mailbox_(loop_),
       timeouts_(loop_),
-      relay_(pipe_limit),
+      relay_(loop_, pipe_limit),
       resets_(loop_),
       context_{.index = index,
                .loop = loop_,

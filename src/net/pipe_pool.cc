@@ -8,6 +8,9 @@
 
 namespace lb {
 
+PipePool::PipePool(EventLoop& loop, size_t limit)
+    : limit_(limit), look_(loop, [this] { take_back_silent(); }) {}
+
 std::unique_ptr<Pipe> PipePool::take() {
   if (in_use_ >= limit_) return nullptr;
   if (!unused_.empty()) {
@@ -43,9 +46,26 @@ std::unique_ptr<Pipe> PipePool::open_pipe() {
   return pipe;
 }
 
-void PipePool::give_back(std::unique_ptr<Pipe> pipe, bool is_empty) {
+void PipePool::lend(std::unique_ptr<Pipe>& holder) {
+  holder->holder = &holder;
+  holder->used = true;
+  lent_.push_back(*holder);
+  if (!look_.pending()) look_.start(kSilence);
+}
+
+void PipePool::take_back_silent() {
+  lent_.for_each([this](Pipe& pipe) {
+    bool silent = !pipe.used && pipe.held == 0;
+    pipe.used = false;
+    if (silent) give_back(std::move(*pipe.holder));
+  });
+  if (!lent_.empty()) look_.start(kSilence);
+}
+
+void PipePool::give_back(std::unique_ptr<Pipe> pipe) {
+  if (std::exchange(pipe->holder, nullptr)) lent_.remove(*pipe);
   --in_use_;
-  if (is_empty && unused_.size() < kKeepUnused) return unused_.push_back(std::move(pipe));
+  if (pipe->held == 0 && unused_.size() < kKeepUnused) return unused_.push_back(std::move(pipe));
   to_turn_down_ = 0;  // the one that closes now makes room
 }
 

@@ -46,9 +46,9 @@ Relay::Outcome Relay::flush(Endpoint& from, Endpoint& to, RelayTools& tools) {
     if (kept_size_ > 0) return blocked(from, to);
     kept_.reset();
     kept_start_ = 0;
-  } else if (in_pipe_ > 0) {
+  } else if (in_pipe() > 0) {
     if (!write_from_pipe(to)) return fail_write();
-    if (in_pipe_ > 0) return blocked(from, to);
+    if (in_pipe() > 0) return blocked(from, to);
   }
   to.writable.disarm();
   if (end_seen_) {
@@ -60,7 +60,7 @@ Relay::Outcome Relay::flush(Endpoint& from, Endpoint& to, RelayTools& tools) {
 }
 
 void Relay::release(RelayTools& tools) {
-  if (pipe_) tools.pipes.give_back(std::move(pipe_), in_pipe_ == 0);
+  if (pipe_) tools.pipes.give_back(std::move(pipe_));
 }
 
 Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
@@ -90,7 +90,10 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
     if (++streak_ >= kFullReadsToSplice) {
       streak_ = 0;
       pipe_ = tools.pipes.take();
-      if (pipe_) return splice(from, to, tools, false);
+      if (pipe_) {
+        tools.pipes.lend(pipe_);
+        return splice(from, to, tools, false);
+      }
     }
   }
   return Outcome::open;
@@ -98,6 +101,7 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
 
 // `is_readable`: an event has just said so of `from`.
 Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools, bool is_readable) {
+  pipe_->used = true;
   for (int i = 0; i < kReadsPerTurn; ++i) {
     ssize_t got = ::splice(from.fd.get(), nullptr, pipe_->write_end.get(), nullptr, pipe_->capacity,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -111,9 +115,9 @@ Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools, bo
       }
       return outcome;
     }
-    in_pipe_ += static_cast<uint32_t>(got);
+    pipe_->held += static_cast<size_t>(got);
     if (!write_from_pipe(to)) return fail_write();
-    if (in_pipe_ > 0) return blocked(from, to);
+    if (pipe_->held > 0) return blocked(from, to);
     if (static_cast<size_t>(got) < kSmallSplice) {
       if (++streak_ >= kSmallSplicesToCopy) {
         streak_ = 0;
@@ -147,11 +151,11 @@ ssize_t Relay::write(Endpoint& to, const char* bytes, size_t size) {
 }
 
 bool Relay::write_from_pipe(Endpoint& to) {
-  while (in_pipe_ > 0) {
-    ssize_t sent = ::splice(pipe_->read_end.get(), nullptr, to.fd.get(), nullptr, in_pipe_,
+  while (pipe_->held > 0) {
+    ssize_t sent = ::splice(pipe_->read_end.get(), nullptr, to.fd.get(), nullptr, pipe_->held,
                             SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (sent <= 0) return sent < 0 && would_block(errno);
-    in_pipe_ -= static_cast<uint32_t>(sent);
+    pipe_->held -= static_cast<size_t>(sent);
     bytes_ += static_cast<uint64_t>(sent);
   }
   return true;

@@ -36,8 +36,8 @@ struct Endpoint {
 struct RelayTools {
   static constexpr size_t kScratchSize = 64 * 1024;
 
-  explicit RelayTools(size_t pipe_limit)
-      : scratch(std::make_unique<char[]>(kScratchSize)), pipes(pipe_limit) {}
+  RelayTools(EventLoop& loop, size_t pipe_limit)
+      : scratch(std::make_unique<char[]>(kScratchSize)), pipes(loop, pipe_limit) {}
 
   std::unique_ptr<char[]> scratch;
   PipePool pipes;
@@ -46,8 +46,8 @@ struct RelayTools {
 // Moves the bytes of one direction, from one end to the other. Reads into the worker's scratch and
 // writes at once; what the receiver refuses is kept (at most 64 KiB, or one pipe full) and reading
 // stops until it is written. A stream that keeps filling the scratch goes on by splice(2) and comes
-// back when its reads get small. Work per call is bounded. Arms and disarms `from.readable` and
-// `to.writable`, nothing else. Worker thread.
+// back when its reads get small, or when it has been silent. Work per call is bounded. Arms and
+// disarms `from.readable` and `to.writable`, nothing else. Worker thread.
 class Relay {
  public:
   enum class Outcome {
@@ -71,7 +71,7 @@ class Relay {
 
   // Whether the receiver has taken anything yet.
   bool wrote() const { return wrote_; }
-  bool has_kept() const { return kept_size_ > 0 || in_pipe_ > 0; }
+  bool has_kept() const { return kept_size_ > 0 || in_pipe() > 0; }
   bool end_seen() const { return end_seen_; }
   bool finished() const { return end_seen_ && !has_kept(); }
   bool splicing() const { return pipe_ != nullptr; }
@@ -85,6 +85,7 @@ class Relay {
   static constexpr size_t kSmallSplice = 16 * 1024;
   static constexpr int kSmallSplicesToCopy = 8;
 
+  size_t in_pipe() const { return pipe_ ? pipe_->held : 0; }
   Outcome copy(Endpoint& from, Endpoint& to, RelayTools& tools);
   Outcome splice(Endpoint& from, Endpoint& to, RelayTools& tools, bool is_readable);
   Outcome end_of_read(ssize_t result);
@@ -98,7 +99,6 @@ class Relay {
   uint32_t kept_start_ = 0;
   uint32_t kept_size_ = 0;
   uint32_t pushed_ = 0;  // of the kept ones, those that do not count
-  uint32_t in_pipe_ = 0;
   std::unique_ptr<Pipe> pipe_;
   uint64_t bytes_ = 0;
   int error_ = 0;

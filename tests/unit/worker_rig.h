@@ -22,7 +22,7 @@ class WorkerRig final : private ControlReports, private Peers {
 
   EventLoop loop;
   TimeoutQueue timeouts{loop};
-  RelayTools relay{4};
+  RelayTools relay{loop, 4};
   LateResets resets{loop};
   ConnectionLimit connections;
   WorkerContext context{.index = 0,

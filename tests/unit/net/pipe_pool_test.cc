@@ -15,25 +15,28 @@ bool is_open(int fd) {
 }
 
 TEST(PipePool, GivesPipesUpToItsLimit) {
-  PipePool pool(2);
+  EventLoop loop;
+  PipePool pool(loop, 2);
   auto a = pool.take();
   auto b = pool.take();
   ASSERT_TRUE(a && b);
   EXPECT_EQ(pool.in_use(), 2u);
   EXPECT_EQ(pool.take(), nullptr);
-  pool.give_back(std::move(a), true);
+  pool.give_back(std::move(a));
   EXPECT_EQ(pool.in_use(), 1u);
   EXPECT_NE(pool.take(), nullptr);
 }
 
 TEST(PipePool, NoneAtAllIsALimitToo) {
-  PipePool pool(0);
+  EventLoop loop;
+  PipePool pool(loop, 0);
   EXPECT_EQ(pool.take(), nullptr);
   EXPECT_EQ(pool.in_use(), 0u);
 }
 
 TEST(PipePool, PipesAreLargeAndNeverBlock) {
-  PipePool pool(1);
+  EventLoop loop;
+  PipePool pool(loop, 1);
   auto pipe = pool.take();
   ASSERT_TRUE(pipe);
   EXPECT_GE(pipe->capacity, PipePool::kPipeSize);
@@ -47,20 +50,23 @@ TEST(PipePool, PipesAreLargeAndNeverBlock) {
 }
 
 TEST(PipePool, AnEmptyPipeIsUsedAgain) {
-  PipePool pool(4);
+  EventLoop loop;
+  PipePool pool(loop, 4);
   auto pipe = pool.take();
   int fd = pipe->read_end.get();
-  pool.give_back(std::move(pipe), true);
+  pool.give_back(std::move(pipe));
   EXPECT_TRUE(is_open(fd));
   EXPECT_EQ(pool.take()->read_end.get(), fd);
 }
 
 TEST(PipePool, APipeThatStillHoldsBytesIsNotUsedAgain) {
-  PipePool pool(4);
+  EventLoop loop;
+  PipePool pool(loop, 4);
   auto pipe = pool.take();
   int fd = pipe->read_end.get();
   ASSERT_EQ(write(pipe->write_end.get(), "x", 1), 1);
-  pool.give_back(std::move(pipe), false);
+  pipe->held = 1;
+  pool.give_back(std::move(pipe));
   EXPECT_FALSE(is_open(fd));
   EXPECT_EQ(pool.in_use(), 0u);
   auto next = pool.take();
@@ -69,7 +75,8 @@ TEST(PipePool, APipeThatStillHoldsBytesIsNotUsedAgain) {
 }
 
 TEST(PipePool, KeepsOnlyAFewUnused) {
-  PipePool pool(20);
+  EventLoop loop;
+  PipePool pool(loop, 20);
   std::vector<std::unique_ptr<Pipe>> pipes;
   std::vector<int> fds;
   for (int i = 0; i < 12; ++i) {
@@ -77,13 +84,14 @@ TEST(PipePool, KeepsOnlyAFewUnused) {
     ASSERT_TRUE(pipes.back());
     fds.push_back(pipes.back()->read_end.get());
   }
-  for (auto& pipe : pipes) pool.give_back(std::move(pipe), true);
+  for (auto& pipe : pipes) pool.give_back(std::move(pipe));
   auto open = std::count_if(fds.begin(), fds.end(), is_open);
   EXPECT_EQ(static_cast<size_t>(open), PipePool::kKeepUnused);
 }
 
 TEST(PipePool, WhereTheSystemGivesNoneItAsksSeldomButAsksAgain) {
-  PipePool pool(4);
+  EventLoop loop;
+  PipePool pool(loop, 4);
   {
     NoDescriptors none;
     EXPECT_EQ(pool.take(), nullptr);
@@ -96,14 +104,42 @@ TEST(PipePool, WhereTheSystemGivesNoneItAsksSeldomButAsksAgain) {
 }
 
 TEST(PipePool, ThereIsRoomAgainWhenOneIsClosed) {
-  PipePool pool(4);
+  EventLoop loop;
+  PipePool pool(loop, 4);
   auto pipe = pool.take();
   {
     NoDescriptors none;
     EXPECT_EQ(pool.take(), nullptr);
   }
-  pool.give_back(std::move(pipe), false);
+  pipe->held = 1;  // so that it is closed
+  pool.give_back(std::move(pipe));
   EXPECT_NE(pool.take(), nullptr);
+}
+
+TEST(PipePool, TakesBackWhatIsLentOnceItIsEmptyAndNotUsed) {
+  EventLoop loop;
+  PipePool pool(loop, 4);
+  std::unique_ptr<Pipe> silent;
+  std::unique_ptr<Pipe> busy;
+  std::unique_ptr<Pipe> full;
+  for (auto* holder : {&silent, &busy, &full}) {
+    *holder = pool.take();
+    ASSERT_TRUE(*holder);
+    pool.lend(*holder);
+  }
+  full->held = 1;
+  int64_t began_ms = monotonic_ms();
+  EXPECT_TRUE(run_until(loop, [&] {
+    busy->used = true;
+    return !silent;
+  }));
+  EXPECT_GE(monotonic_ms(), began_ms + PipePool::kSilence.count());
+  EXPECT_TRUE(busy && full);
+  EXPECT_EQ(pool.in_use(), 2u);
+
+  full->held = 0;
+  EXPECT_TRUE(run_until(loop, [&] { return !full && !busy; })) << "those, too, in time";
+  EXPECT_EQ(pool.in_use(), 0u);
 }
 
 }  // namespace

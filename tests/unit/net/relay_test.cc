@@ -23,7 +23,7 @@ enum class Transport { tcp, local };
 // A sender, a relay and a receiver on one loop; the sender and the receiver are the test.
 class RelayRig {
  public:
-  explicit RelayRig(size_t pipes = 4, Transport transport = Transport::tcp) : tools(pipes) {
+  explicit RelayRig(size_t pipes = 4, Transport transport = Transport::tcp) : tools(loop, pipes) {
     signal(SIGPIPE, SIG_IGN);  // splice(2) knows no MSG_NOSIGNAL
     auto pair = [&] { return transport == Transport::tcp ? tcp_pair() : unix_pair(); };
     std::tie(sender, from.fd) = pair();
@@ -267,13 +267,25 @@ TEST(Relay, GivesItsPipeBackAtTheEndAndAtAnError) {
   }
 }
 
+TEST(Relay, ASilentStreamGivesItsPipeBack) {
+  RelayRig rig(4, Transport::local);
+  for (int round = 0; round < 2; ++round) {
+    make_it_splice(rig);
+    ASSERT_TRUE(rig.relay.splicing()) << round;
+    EXPECT_TRUE(run_until(rig.loop, [&] { return !rig.relay.splicing(); })) << round;
+    EXPECT_EQ(rig.tools.pipes.in_use(), 0u);
+    ASSERT_TRUE(rig.pass("copied")) << round;
+    EXPECT_TRUE(rig.received.ends_with("copied"));
+  }
+}
+
 TEST(Relay, SeveralShareAnExhaustedPipePool) {
   RelayRig rig(1, Transport::local);
   auto taken = rig.tools.pipes.take();
   ASSERT_TRUE(taken);
   make_it_splice(rig);
   EXPECT_FALSE(rig.relay.splicing());
-  rig.tools.pipes.give_back(std::move(taken), true);
+  rig.tools.pipes.give_back(std::move(taken));
   make_it_splice(rig);
   EXPECT_TRUE(rig.relay.splicing()) << "as soon as there is one";
 }
