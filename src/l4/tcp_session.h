@@ -7,6 +7,7 @@
 
 #include "common/address.h"
 #include "common/intrusive_list.h"
+#include "common/slab.h"
 #include "net/proxy_protocol.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
@@ -25,7 +26,7 @@ class TcpFrontend;
 // are sent at once: a connect that is through costs no call of its own. What shows that it is
 // through is the first byte either way, or, when both are silent, the connect timeout.
 // Worker thread; owned by its frontend.
-class TcpSession final : public ListHook, private Timeout {
+class TcpSession final : public InSlab<TcpSession>, public ListHook, private Timeout {
  public:
   TcpSession(TcpFrontend& frontend, Fd client, const Address& peer);
   ~TcpSession() override;

@@ -35,6 +35,7 @@ HOMES = [
     (r"libpq-fe\.h", r"health/postgres_probe"),
     (r"mysql\.h", r"health/mysql_probe"),
     (r"spdlog/.*", r"common/log"),
+    (r"sanitizer/.*", r"common/slab"),
     (r"nlohmann/.*", r"common/json"),
     (r"fmt/.*", r""),
     (r"nghttp2/.*", r"(l7/http2_|health/grpc_)"),

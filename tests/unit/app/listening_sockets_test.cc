@@ -135,7 +135,7 @@ TEST_F(ListeningSocketsTest, AnotherProcessThatSharesItsPortIsNoticedAllTheSame)
 // Threads for processes: the kernel tells sockets apart, not who opened them.
 TEST_F(ListeningSocketsTest, OfSeveralThatStartTogetherOneGetsTheAddress) {
   constexpr size_t kStarting = 4;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 100; ++round) {
     set("a", {free_address()});
     std::barrier start(kStarting);
     std::vector<SocketGroups> opened(kStarting);
