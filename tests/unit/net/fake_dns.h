@@ -70,8 +70,9 @@ class FakeDns {
     for (int tries = 0; tries < 100 && !tcp_; ++tries) {
       udp_ = bind_to(SOCK_DGRAM, 0);
       tcp_ = bind_to(SOCK_STREAM, port());
+      if (tcp_ && listen(tcp_.get(), 16) != 0) tcp_.reset();
     }
-    if (!tcp_ || listen(tcp_.get(), 16) != 0) throw std::runtime_error("no port for the test");
+    if (!tcp_) throw std::runtime_error("no port for the test");
     udp_event_.bind<&FakeDns::on_datagram>(loop, udp_.get(), IoEvent::kRead, this);
     tcp_event_.bind<&FakeDns::on_connection>(loop, tcp_.get(), IoEvent::kRead, this);
     udp_event_.arm();
@@ -111,6 +112,10 @@ class FakeDns {
   Fd bind_to(int type, uint16_t port) const {
     Fd fd(::socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     Address address = *Address::parse_ip("127.0.0.1", port);
+    // Connections that have ended may hold nearly every TCP port for a minute. A UDP port would be
+    // shared with whoever asks so, too.
+    int yes = 1;
+    if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     if (::bind(fd.get(), address.data(), address.length()) != 0) return Fd();
     return fd;
   }
