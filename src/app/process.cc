@@ -63,6 +63,13 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
   checker_.on_result = [this](const Server& server, CheckRecord record) {
     registry_.note_check(server, std::move(record));
   };
+  checker_.on_overload = [this](Server& server, bool overloaded, const std::string& reason) {
+    registry_.set_overloaded(server, overloaded, reason);
+  };
+  checker_.on_agent = [this](Server& server, const AgentWish& wish, const std::string& reason) {
+    registry_.set_agent_wish(server, wish, reason);
+    publish_soon();
+  };
   team_.on_adopted = [this] { adopted(); };
   team_.on_drained = [this](size_t worker) { drained(worker); };
 }

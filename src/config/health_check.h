@@ -31,9 +31,9 @@ struct DnsQuestion {
 
 // Load in per cent above which a server is overloaded; absent: no matter how much.
 struct LoadThresholds {
-  std::optional<uint32_t> cpu;
-  std::optional<uint32_t> memory;
-  std::optional<uint32_t> network;
+  std::optional<uint32_t> cpu = {};
+  std::optional<uint32_t> memory = {};
+  std::optional<uint32_t> network = {};
 
   friend bool operator==(const LoadThresholds&, const LoadThresholds&) = default;
 };
@@ -66,6 +66,7 @@ struct HealthCheckConfig {
 
   // tls, https
   bool verify = true;
+  std::string ca_file = {};  // PEM; empty: the authorities of the system
 
   // grpc
   std::string service = {};

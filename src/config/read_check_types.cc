@@ -15,6 +15,7 @@ constexpr size_t kMostHostBytes = 255;
 constexpr size_t kMostWords = 64;
 constexpr size_t kMostCommandBytes = 16 * 1024;
 constexpr size_t kMostNameBytes = 255;
+constexpr size_t kMostCaBytes = 16'777'216;
 constexpr size_t kMostPasswordBytes = 4'096;
 constexpr uint32_t kLowestStatus = 100;
 constexpr uint32_t kHighestStatus = 599;
@@ -91,6 +92,21 @@ void read_tcp(Section& section, HealthCheckConfig& check) {
   }
 }
 
+void read_tls(Section& section, const std::filesystem::path& directory, HealthCheckConfig& check) {
+  section.read("verify", check.verify, boolean());
+  auto found = section.find("ca");
+  auto file = found ? found->as(text(1, kMostPathBytes)) : std::nullopt;
+  if (!file) return;
+  if (!check.verify) return found->warn_at_key("has no effect with 'verify: false'");
+  std::filesystem::path path = directory / *file;
+  auto read = read_file(path, kMostCaBytes);
+  if (!read) return found->error(fmt::format("cannot read the file: {}", read.error().message));
+  if (read->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return found->error("holds no certificate in PEM form");
+  }
+  check.ca_file = path.native();
+}
+
 void read_http(Section& section, HealthCheckConfig& check) {
   section.read("path", check.path, path());
   section.read("method", check.method, method());
@@ -133,6 +149,15 @@ void read_query(const Value& value, DnsQuestion& query) {
                                  {"SRV", 33},
                                  {"HTTPS", 65},
                                  {"CAA", 257}}));
+}
+
+void read_thresholds(const Value& value, LoadThresholds& thresholds) {
+  if (value.is_off()) return;
+  auto level = optional_or_off(percentage());
+  Section section(value);
+  section.read("cpu", thresholds.cpu, level);
+  section.read("memory", thresholds.memory, level);
+  section.read("network", thresholds.network, level);
 }
 
 void read_command(Section& section, HealthCheckConfig& check) {
@@ -188,15 +213,17 @@ void read_database(Section& section, const std::filesystem::path& directory,
 void read_check_of_type(Section& section, const std::filesystem::path& directory,
                         HealthCheckConfig& check) {
   auto read_host = [&] { section.read("host", check.host, visible("host", kMostHostBytes)); };
-  auto read_load = [&] { section.not_built({"thresholds"}); };
+  auto read_load = [&] {
+    if (auto found = section.find("thresholds")) read_thresholds(*found, check.thresholds);
+  };
   switch (check.type) {
     case CheckType::tcp:
       return read_tcp(section, check);
     case CheckType::tls:
       read_host();
-      return section.read("verify", check.verify, boolean());
+      return read_tls(section, directory, check);
     case CheckType::https:
-      section.read("verify", check.verify, boolean());
+      read_tls(section, directory, check);
       [[fallthrough]];
     case CheckType::http:
       read_host();

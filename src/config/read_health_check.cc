@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The section pools.NAME.health_check: the types of checks, and the keys that all of them have.
 #include <algorithm>
-#include <initializer_list>
 
 #include "config/sections.h"
 
@@ -13,19 +12,11 @@ constexpr milliseconds kShortestInterval{10};
 constexpr milliseconds kLongestInterval{24LL * 3'600'000};
 constexpr uint32_t kMostInARow = 1'000;
 
-struct NamedType {
-  std::string_view word;
-  CheckType type;
-  bool is_built;
-};
-
-constexpr NamedType kTypes[] = {
-    {"tcp", CheckType::tcp, true},           {"tls", CheckType::tls, false},
-    {"http", CheckType::http, true},         {"https", CheckType::https, false},
-    {"grpc", CheckType::grpc, true},         {"dns", CheckType::dns, true},
-    {"script", CheckType::script, true},     {"agent", CheckType::agent, false},
-    {"postgres", CheckType::postgres, true}, {"mysql", CheckType::mysql, true},
-    {"redis", CheckType::redis, true},
+constexpr Word<CheckType> kTypes[] = {
+    {"tcp", CheckType::tcp},       {"tls", CheckType::tls},     {"http", CheckType::http},
+    {"https", CheckType::https},   {"grpc", CheckType::grpc},   {"dns", CheckType::dns},
+    {"script", CheckType::script}, {"agent", CheckType::agent}, {"postgres", CheckType::postgres},
+    {"mysql", CheckType::mysql},   {"redis", CheckType::redis},
 };
 
 struct KeyOfTypes {
@@ -45,6 +36,7 @@ const std::vector<KeyOfTypes>& keys_of_types() {
       {"expect_status", {http, https}},
       {"expect_body", {http, https}},
       {"verify", {tls, https}},
+      {"ca", {tls, https}},
       {"service", {grpc}},
       {"query", {dns}},
       {"thresholds", {http, https, agent}},
@@ -60,7 +52,7 @@ const std::vector<KeyOfTypes>& keys_of_types() {
 
 std::string_view word(CheckType type) {
   auto named = std::find_if(std::begin(kTypes), std::end(kTypes),
-                            [&](const NamedType& known) { return known.type == type; });
+                            [&](const Word<CheckType>& known) { return known.value == type; });
   return named->word;
 }
 
@@ -77,16 +69,7 @@ Scalar<uint16_t> port() {
 std::optional<CheckType> read_type(Section& section) {
   auto value = section.find("type");
   if (!value) return CheckType::tcp;
-  std::vector<Word<CheckType>> words;
-  std::vector<RefusedWord> refused;
-  for (const NamedType& known : kTypes) {
-    if (known.is_built) {
-      words.push_back({known.word, known.type});
-    } else {
-      refused.push_back({known.word, kNotBuilt});
-    }
-  }
-  return value->as(one_of(std::move(words), std::move(refused)));
+  return value->as(one_of<CheckType>({std::begin(kTypes), std::end(kTypes)}));
 }
 
 void refuse_keys_of_other_types(Section& section, CheckType type) {

@@ -31,17 +31,16 @@ std::optional<uint32_t> number(std::string_view digits, uint32_t most) {
 }
 
 bool read_word(std::string_view word, AgentLine& line) {
-  using State = AgentWish::State;
   if (word == "up") {
     line.up = true;
   } else if (word == "down" || word == "fail" || word == "failed" || word == "stopped") {
     line.up = false;
   } else if (word == "ready") {
-    line.wish.state = State::ready;
+    line.wish.state = AdminState::ready;
   } else if (word == "drain") {
-    line.wish.state = State::drain;
+    line.wish.state = AdminState::drain;
   } else if (word == "maint") {
-    line.wish.state = State::maintenance;
+    line.wish.state = AdminState::maintenance;
   } else if (word.ends_with('%')) {
     line.wish.weight_percent = number(word.substr(0, word.size() - 1), kMostPercent);
     return line.wish.weight_percent.has_value();

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "health/http_response.h"
 #include "health/probe_connection.h"
+#include "health/probe_tls.h"
 #include "health/probes.h"
 
 namespace lb {
@@ -22,8 +23,9 @@ std::string request_for(const ProbeTarget& target, const HealthCheckConfig& conf
 
 class HttpProbe final : public Probe, private ProbeConnection::Owner {
  public:
-  HttpProbe(EventLoop& loop, const ProbeTarget& target, const HealthCheckConfig& config)
-      : connection_(loop, *this),
+  HttpProbe(EventLoop& loop, const ProbeTarget& target, const HealthCheckConfig& config,
+            std::optional<ProbeTls> tls)
+      : connection_(loop, *this, std::move(tls)),
         address_(target.address),
         source_(target.source),
         request_(request_for(target, config)),
@@ -34,6 +36,7 @@ class HttpProbe final : public Probe, private ProbeConnection::Owner {
   void start(Callback done) override {
     done_ = std::move(done);
     response_.emplace(is_head_);
+    certificate_ends_s_.reset();
     connection_.open(address_, source_);
   }
 
@@ -45,6 +48,7 @@ class HttpProbe final : public Probe, private ProbeConnection::Owner {
 
  private:
   void on_connected() override {
+    certificate_ends_s_ = connection_.certificate_ends_s();
     connection_.send(request_);
     connection_.receive();
   }
@@ -76,6 +80,8 @@ class HttpProbe final : public Probe, private ProbeConnection::Owner {
   }
 
   void finish(ProbeResult result) {
+    result.certificate_ends_s = certificate_ends_s_;
+    if (certificate_ends_s_) result.detail += ", " + certificate_detail(*certificate_ends_s_);
     auto done = std::exchange(done_, nullptr);
     cancel();
     done(std::move(result));
@@ -90,13 +96,16 @@ class HttpProbe final : public Probe, private ProbeConnection::Owner {
   const std::string expect_body_;
   Callback done_;
   std::optional<HttpResponse> response_;
+  std::optional<int64_t> certificate_ends_s_;
 };
 
 }  // namespace
 
 std::unique_ptr<Probe> make_http_probe(const ProbeMeans& means, const ProbeTarget& target,
                                        const HealthCheckConfig& config) {
-  return std::make_unique<HttpProbe>(means.loop, target, config);
+  std::optional<ProbeTls> tls;
+  if (config.type == CheckType::https) tls = tls_for(means, target, config);
+  return std::make_unique<HttpProbe>(means.loop, target, config, std::move(tls));
 }
 
 }  // namespace lb

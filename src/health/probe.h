@@ -10,22 +10,10 @@
 #include "common/address.h"
 #include "config/health_check.h"
 #include "net/event_loop.h"
+#include "pool/agent_wish.h"
 #include "pool/load_report.h"
 
 namespace lb {
-
-class ScriptRunner;
-
-// What an agent's line asks for; absent where it says nothing of it.
-struct AgentWish {
-  enum class State { ready, drain, maintenance };
-
-  std::optional<State> state = {};
-  std::optional<uint32_t> weight_percent = {};   // of the configured weight
-  std::optional<uint32_t> max_connections = {};  // 0 = as configured
-
-  friend bool operator==(const AgentWish&, const AgentWish&) = default;
-};
 
 struct ProbeResult {
   bool passed = false;
@@ -48,10 +36,14 @@ struct ProbeTarget {
   friend bool operator==(const ProbeTarget&, const ProbeTarget&) = default;
 };
 
+class ScriptRunner;
+class TlsClients;
+
 // What the control thread has for probes to use. Outlives them.
 struct ProbeMeans {
   EventLoop& loop;
   ScriptRunner* scripts = nullptr;  // for checks of type script
+  TlsClients* tls = nullptr;        // for checks of type tls and https
 };
 
 // Checks one server again and again, one check at a time. It may keep what it has from one check to

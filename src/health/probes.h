@@ -13,7 +13,11 @@ namespace lb {
 // Connects; sends `send` and compares the answer with `expect` where they are given.
 std::unique_ptr<Probe> make_tcp_probe(const ProbeMeans& means, const ProbeTarget& target,
                                       const HealthCheckConfig& config);
-// One HTTP/1.1 request; judges status and body, reads a load report from header or body.
+// Shakes hands by TLS.
+std::unique_ptr<Probe> make_tls_probe(const ProbeMeans& means, const ProbeTarget& target,
+                                      const HealthCheckConfig& config);
+// One HTTP/1.1 request, for https by TLS; judges status and body, reads a load report from header
+// or body.
 std::unique_ptr<Probe> make_http_probe(const ProbeMeans& means, const ProbeTarget& target,
                                        const HealthCheckConfig& config);
 // grpc.health.v1 over HTTP/2 without TLS.

@@ -13,7 +13,8 @@ namespace lb {
 // table.
 class RiseFall {
  public:
-  RiseFall(uint32_t rise, uint32_t fall) : rise_(rise), fall_(fall) {}
+  RiseFall(uint32_t rise, uint32_t fall, Health health = Health::unknown)
+      : rise_(rise), fall_(fall), health_(health) {}
 
   // The new health if this result changed it. One that `decides` needs no others in a row.
   std::optional<Health> add(bool passed, bool decides = false);
@@ -30,7 +31,7 @@ class RiseFall {
   uint32_t rise_;
   uint32_t fall_;
   uint32_t contradicting_ = 0;  // results in a row against the present health
-  Health health_ = Health::unknown;
+  Health health_;
 };
 
 }  // namespace lb

@@ -213,4 +213,12 @@ std::string TlsSession::peer_subject() const {
   return subject;
 }
 
+std::optional<int64_t> TlsSession::peer_certificate_ends_s() const {
+  X509* certificate = SSL_get0_peer_certificate(ssl_);
+  tm end{};
+  if (certificate == nullptr) return std::nullopt;
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) return std::nullopt;
+  return timegm(&end);
+}
+
 }  // namespace lb

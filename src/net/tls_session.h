@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,6 +67,8 @@ class TlsSession {
   bool resumed() const;
   // The subject of the peer's certificate ("CN=app, O=Shop"); "" without one.
   std::string peer_subject() const;
+  // When the peer's certificate ends, in Unix time; nothing without one.
+  std::optional<int64_t> peer_certificate_ends_s() const;
 
  private:
   friend struct SocketBio;

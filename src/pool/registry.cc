@@ -111,7 +111,9 @@ std::shared_ptr<Server> PoolRegistry::take_back(const PoolState& state,
   if (same == removed_.end()) return nullptr;
   std::shared_ptr<Server> server = std::move(same->server);
   removed_.erase(same);
-  records_.at(server.get()).state.update(first_facts(*state.config), "added again", unix_ms());
+  Record& record = records_.at(server.get());
+  record.wish = {};
+  record.state.update(first_facts(*state.config), "added again", unix_ms());
   return server;
 }
 
@@ -125,9 +127,12 @@ void PoolRegistry::remove(PoolState& state, Entry entry, int64_t drain_until_ms)
 
 void PoolRegistry::begin_or_end_checks(PoolState& state, bool enabled) {
   for (const Entry& entry : state.entries) {
+    if (!enabled) records_.at(entry.server.get()).wish = {};
     change(*entry.server, enabled ? "checks are on" : "checks are off", [&](ServerFacts& facts) {
       facts.health = enabled ? Health::unknown : Health::healthy;
-      if (!enabled) facts.overloaded = false;
+      if (enabled) return;
+      facts.overloaded = false;
+      facts.agent = AdminState::ready;
     });
   }
 }
@@ -158,6 +163,16 @@ void PoolRegistry::set_overloaded(Server& server, bool overloaded, const std::st
 
 void PoolRegistry::set_admin_state(Server& server, AdminState state, const std::string& reason) {
   change(server, reason, [=](ServerFacts& facts) { facts.admin = state; });
+}
+
+void PoolRegistry::set_agent_wish(Server& server, const AgentWish& wish,
+                                  const std::string& reason) {
+  auto record = records_.find(&server);
+  if (record == records_.end() || record->second.wish == wish) return;
+  record->second.wish = wish;
+  states_.at(server.pool())->dirty = true;
+  change(server, reason,
+         [&](ServerFacts& facts) { facts.agent = wish.state.value_or(AdminState::ready); });
 }
 
 void PoolRegistry::note_check(const Server& server, CheckRecord check) {
@@ -237,11 +252,23 @@ std::map<std::string, std::shared_ptr<const Pool>> PoolRegistry::pools() {
 std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
   std::vector<Member> members;
   std::vector<std::shared_ptr<Server>> servers;
+  auto wish_of = [&](const Entry& entry) -> const AgentWish& {
+    return records_.at(entry.server.get()).wish;
+  };
+  // Weights count among each other only; hundredths of one are needed where agents ask for them.
+  bool in_percent = std::any_of(state.entries.begin(), state.entries.end(),
+                                [&](const Entry& e) { return wish_of(e).weight_percent; });
   for (const Entry& entry : state.entries) {
+    const AgentWish& wish = wish_of(entry);
+    uint32_t percent = in_percent ? wish.weight_percent.value_or(100) : 1;
+    uint32_t limit = entry.config.max_connections.value_or(kNoLimit);
+    if (uint32_t wished = wish.max_connections.value_or(0); wished > 0) {
+      limit = std::min(limit, wished);
+    }
     members.push_back({.server = entry.server.get(),
                        .status = status(*entry.server),
-                       .weight = entry.config.weight,
-                       .limit = entry.config.max_connections.value_or(kNoLimit),
+                       .weight = entry.config.weight * percent,
+                       .limit = limit,
                        .backup = entry.config.backup});
     servers.push_back(entry.server);
   }

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "config/config.h"
+#include "pool/agent_wish.h"
 #include "pool/pool.h"
 #include "pool/retry_budget.h"
 #include "pool/server.h"
@@ -53,6 +54,7 @@ class PoolRegistry {
   void set_health(Server& server, Health health, const std::string& reason);
   void set_overloaded(Server& server, bool overloaded, const std::string& reason);
   void set_admin_state(Server& server, AdminState state, const std::string& reason);
+  void set_agent_wish(Server& server, const AgentWish& wish, const std::string& reason);
   void note_check(const Server& server, CheckRecord record);
 
   ServerStatus status(const Server& server) const;
@@ -85,6 +87,7 @@ class PoolRegistry {
   struct Record {
     ServerState state{unix_ms()};
     std::optional<CheckRecord> last_check;
+    AgentWish wish;
   };
   struct PoolState {
     explicit PoolState(size_t workers) : budget(workers) {}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "pool/server_state.h"
 
+#include <algorithm>
+
 namespace lb {
 
 const char* to_string(Health health) {
@@ -49,8 +51,9 @@ const char* to_string(ServerStatus status) {
 
 ServerStatus status_of(const ServerFacts& facts) {
   if (facts.removed) return ServerStatus::draining;
-  if (facts.admin == AdminState::maintenance) return ServerStatus::maintenance;
-  if (facts.admin == AdminState::drain) return ServerStatus::draining;
+  AdminState wanted = std::max(facts.admin, facts.agent);
+  if (wanted == AdminState::maintenance) return ServerStatus::maintenance;
+  if (wanted == AdminState::drain) return ServerStatus::draining;
   if (facts.health == Health::unhealthy) return ServerStatus::unhealthy;
   if (facts.ejected) return ServerStatus::ejected;
   if (facts.health == Health::unknown) return ServerStatus::unknown;

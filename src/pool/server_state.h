@@ -36,7 +36,8 @@ struct ServerFacts {
   bool overloaded = false;
   bool ejected = false;
   AdminState admin = AdminState::ready;
-  bool removed = false;  // from the configuration, or its name has lost the address
+  bool removed = false;                  // from the configuration, or its name has lost the address
+  AdminState agent = AdminState::ready;  // what the agent at the server wants
 };
 
 // The table stands in docs/operations.md: who takes a server out counts before what is known of it.

@@ -276,6 +276,18 @@ TEST(GoodFiles, EveryKeyOfATypeOfCheckTakesItsValue) {
   EXPECT_EQ(http.expect_body, "\"ok\"");
   EXPECT_EQ(check_of("type: http, expect_status: 204").expect_status,
             (std::vector<StatusRange>{{204, 204}}));
+  auto agent = check_of("type: agent, thresholds: {cpu: 90%, memory: 95%, network: off}");
+  EXPECT_EQ(agent.type, CheckType::agent);
+  EXPECT_EQ(agent.thresholds, (LoadThresholds{90, 95, std::nullopt}));
+  EXPECT_EQ(check_of("type: http, thresholds: off").thresholds, LoadThresholds());
+  auto https = check_of("type: https, verify: false, path: /ready");
+  EXPECT_EQ(https.type, CheckType::https);
+  EXPECT_FALSE(https.verify);
+  EXPECT_EQ(https.path, "/ready");
+  auto tls = check_of("type: tls, host: app.example");
+  EXPECT_EQ(tls.type, CheckType::tls);
+  EXPECT_TRUE(tls.verify);
+  EXPECT_EQ(tls.host, "app.example");
   auto grpc = check_of("type: grpc, service: shop.Cart, host: app.example");
   EXPECT_EQ(grpc.type, CheckType::grpc);
   EXPECT_EQ(grpc.service, "shop.Cart");

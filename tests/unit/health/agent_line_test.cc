@@ -8,8 +8,6 @@
 namespace lb {
 namespace {
 
-using State = AgentWish::State;
-
 TEST(AgentLines, SayWhatTheirWordsSay) {
   struct Row {
     std::string line;
@@ -25,17 +23,17 @@ TEST(AgentLines, SayWhatTheirWordsSay) {
       {"150%", true, {.weight_percent = 150}},
       {"up 75%", true, {.weight_percent = 75}},
       {"up,75%", true, {.weight_percent = 75}},
-      {"\t ready, up\t50% ", true, {.state = State::ready, .weight_percent = 50}},
-      {"drain", true, {.state = State::drain}},
-      {"maint", true, {.state = State::maintenance}},
-      {"Maint down", false, {.state = State::maintenance}},
+      {"\t ready, up\t50% ", true, {.state = AdminState::ready, .weight_percent = 50}},
+      {"drain", true, {.state = AdminState::drain}},
+      {"maint", true, {.state = AdminState::maintenance}},
+      {"Maint down", false, {.state = AdminState::maintenance}},
       {"maxconn:30", true, {.max_connections = 30}},
       {"down", false, {}},
       {"down#disk full", false, {}, "disk full"},
       {"fail # \x1b[31mred\n", false, {}, ".[31mred"},
       {"stopped", false, {}},
       {"failed", false, {}},
-      {"drain ready", true, {.state = State::ready}},
+      {"drain ready", true, {.state = AdminState::ready}},
   };
   for (const Row& row : rows) {
     auto line = parse_agent_line(row.line);

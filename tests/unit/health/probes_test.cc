@@ -168,7 +168,7 @@ TEST(AgentProbe, TellsWhatTheAgentWishes) {
   server.pieces = {"drain 75%\n"};
   auto result = check(loop, server.address(), of_type(CheckType::agent));
   ASSERT_TRUE(result);
-  AgentWish wish{.state = AgentWish::State::drain, .weight_percent = 75};
+  AgentWish wish{.state = AdminState::drain, .weight_percent = 75};
   EXPECT_EQ(result->agent, wish);
   EXPECT_EQ(result->load, LoadReport{.cpu = 0.25});
 }
