@@ -25,6 +25,8 @@ constexpr uint16_t kFirstPort = 8'000;
 constexpr uint16_t kLastPort = 8'999;
 constexpr const char* kNames[] = {"red", "green", "blue"};
 constexpr int64_t kSecond_ms = 1'000;
+constexpr milliseconds kLook{10};
+constexpr int64_t kMostLooks = 300;
 constexpr int64_t kOutagePace_ms = 5'000;  // stopped, started, stopped, ...
 
 using DemoServers = std::vector<std::unique_ptr<DemoServer>>;
@@ -90,8 +92,12 @@ class Demo {
         balancer_(balancer),
         options_(options),
         second_(process.loop(), [this] { tick(); }),
-        outage_(process.loop(), [this] { change_a_server(); }) {
-    process.on_ready([this] { begin(); });
+        outage_(process.loop(), [this] { change_a_server(); }),
+        look_(process.loop(), [this] { begin_when_healthy(); }) {
+    process.on_ready([this] {
+      introduce();
+      begin_when_healthy();
+    });
     process.on_terminate([this] { finish(); });
   }
 
@@ -100,6 +106,7 @@ class Demo {
 
  private:
   void introduce();
+  void begin_when_healthy();
   void begin();
   void finish();
   void tick();
@@ -116,6 +123,8 @@ class Demo {
   DemoScreen screen_;
   Timer second_;
   Timer outage_;
+  Timer look_;
+  int64_t looks_ = 0;
   int64_t began_ms_ = 0;  // 0 = not yet
   int64_t ended_ms_ = 0;  // elapsed
   int64_t shown_ms_ = 0;  // elapsed, when the last line was shown
@@ -151,8 +160,18 @@ void Demo::introduce() {
       "Ctrl-C ends the demo.\n");
 }
 
+// Servers whose check has passed come before those not checked yet: clients that began at once
+// would all meet the first. The checks take a moment, unless the machine is in trouble.
+void Demo::begin_when_healthy() {
+  bool all = true;
+  process_.registry().for_each([&](const Server& server, const PoolConfig&) {
+    all = all && process_.registry().status(server) == ServerStatus::healthy;
+  });
+  if (all || ++looks_ > kMostLooks) return begin();
+  look_.start(kLook);
+}
+
 void Demo::begin() {
-  introduce();
   began_ms_ = monotonic_ms();
   load_.start();
   schedule(second_, kSecond_ms);
@@ -167,6 +186,7 @@ void Demo::schedule(Timer& timer, int64_t at_ms) {
 void Demo::finish() {
   ended_ms_ = elapsed_ms();
   load_.finish();
+  look_.stop();
   second_.stop();
   outage_.stop();
 }

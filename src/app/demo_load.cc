@@ -119,8 +119,6 @@ DemoLoad::~DemoLoad() {
 
 void DemoLoad::start() {
   started_ms_ = monotonic_ms();
-  // By then every server has been checked: until then those that have been come first.
-  next_lasting_ms_ = started_ms_ + kLastingPause_ms;
   pace_.start(kPace);
   thread_ = start_thread("demo-clients", [this] { loop_.run(); });
 }

@@ -174,7 +174,8 @@ def test_the_others_take_over_from_a_server_that_is_stopped():
     # At most what was open to it just then.
     assert back.failed == shown["0:11"].failed <= 3
     cut = int(re.search(r"^(\d+) long-lived connections were cut", done.stdout, re.MULTILINE)[1])
-    assert cut <= 6  # which servers the long-lived ones meet at the start is chance
+    # A round robin gives each server two of the six, if no short connection comes in between.
+    assert 1 <= cut <= 6
 
 
 @pytest.mark.fast
