@@ -65,7 +65,9 @@ class HealthChecker::Check {
         state_(config_.rise, config_.fall, health),
         overload_(config_.thresholds),
         next_(owner.loop_, [this] { begin(); }),
-        late_(owner.loop_, [this] { time_out(); }) {}
+        late_(owner.loop_, [this] { time_out(); }) {
+    renew_probe();
+  }
 
   bool is(const ProbeTarget& target, const HealthCheckConfig& config) const {
     return target_ == target && config_ == config;
@@ -87,7 +89,11 @@ class HealthChecker::Check {
     config_ = config;
     state_.set_thresholds(config_.rise, config_.fall);
     overload_.set_thresholds(config_.thresholds);
-    outdated_ = true;
+    if (running_) {
+      outdated_ = true;
+    } else {
+      renew_probe();
+    }
     // The first check of all stays as near as it is.
     if (!running_ && state_.health() != Health::unknown) schedule();
   }
@@ -109,10 +115,7 @@ class HealthChecker::Check {
   void begin() {
     next_.stop();
     if (running_) return;
-    if (std::exchange(outdated_, false)) {
-      stop_probe();
-      probe_ = make_probe({owner_.loop_, &owner_.scripts_, &owner_.tls_}, target_, config_);
-    }
+    if (outdated_) renew_probe();
     running_ = true;
     late_.start(config_.timeout);
     started_ms_ = monotonic_ms();
@@ -181,6 +184,13 @@ class HealthChecker::Check {
     return std::find(servers_.begin(), servers_.end(), server) != servers_.end();
   }
 
+  // Outside of checks where it can be: the files of its TLS are read here.
+  void renew_probe() {
+    outdated_ = false;
+    stop_probe();
+    probe_ = make_probe({owner_.loop_, &owner_.scripts_, &owner_.tls_}, target_, config_);
+  }
+
   // A probe may be the one that calls.
   void stop_probe() {
     if (!probe_) return;
@@ -204,7 +214,7 @@ class HealthChecker::Check {
   std::string detail_;                              // of the last check that was made
   std::string load_detail_ = "no longer reported";  // of the last change of overload
   std::unique_ptr<Probe> probe_;
-  bool outdated_ = true;  // the next check needs a new probe
+  bool outdated_ = false;  // the next check needs a new probe
   bool running_ = false;
   bool has_results_ = false;
   int64_t started_ms_ = 0;
