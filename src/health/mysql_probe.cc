@@ -65,7 +65,8 @@ class MysqlProbe final : public SessionProbe {
     went_on(waits);
   }
 
-  // No file of options is read unless one is asked for.
+  // No file of options is read unless one is asked for. What is read, once in the life of the
+  // process, is /etc/services.
   void set_options() {
     mysql_options(mysql_, MYSQL_OPT_NONBLOCK, &kOwnStack);
     unsigned off = 0;

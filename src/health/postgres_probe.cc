@@ -74,7 +74,8 @@ class PostgresProbe final : public SessionProbe {
                                                "gssencmode",
                                                "target_session_attrs",
                                                nullptr};
-    const std::string& database = config_.database.empty() ? config_.user : config_.database;
+    // Any will do, and this one is there on nearly every server.
+    const std::string database = config_.database.empty() ? "postgres" : config_.database;
     const std::array<const char*, 15> values = {host.c_str(),
                                                 port.c_str(),
                                                 config_.user.c_str(),

@@ -38,11 +38,12 @@ def password_file(tmp_path):
 class Cluster:
     """lb in front of both servers, with a listener for writes and one for reads."""
 
-    def __init__(self, lb, servers, password_file, write=None, read=None):
+    def __init__(self, lb, servers, password_file, write=None, read=None, limit="off"):
         check = {**CHECK, "password_file": password_file}
         self.write = f"127.0.0.1:{free_port()}"
         self.read = f"127.0.0.1:{free_port()}"
-        named = [{"name": name, "address": server.address} for name, server in servers.items()]
+        named = [{"name": name, "address": server.address,
+                  "max_connections": limit} for name, server in servers.items()]
         self.proxy = lb({
             "listeners": {
                 "write": {"address": self.write, "protocol": "tcp", "pool": "write"},
@@ -130,6 +131,14 @@ def test_a_wrong_password_is_told_in_the_servers_words(lb, primary, tmp_path):
     cluster = Cluster(lb, {"a": primary}, str(wrong))
     cluster.proxy.wait_log(
         'write/a is unhealthy .*: FATAL:  password authentication failed for user "checker"')
+
+
+def test_a_server_with_tls_is_asked_over_tls(lb, primary, password_file):
+    primary.switch_on_tls()
+    cluster = Cluster(lb, {"a": primary}, password_file)
+    cluster.proxy.wait_log("write/a is healthy .*: primary")
+    assert primary.sql("select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid)"
+                       " where application_name = 'lb'") == "t"
 
 
 def test_a_server_that_restarts_between_two_checks_has_not_failed(lb, primary, password_file):

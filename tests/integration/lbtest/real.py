@@ -140,6 +140,15 @@ class PostgresServer(_Server):
         if not replica_of:
             self.sql(f"create role checker login password '{self.PASSWORD}'")
 
+    def switch_on_tls(self):
+        """With a certificate that nobody knows."""
+        subprocess.run([*self._user, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+                        "/CN=localhost", "-keyout", "server.key", "-out", "server.crt"],
+                       check=True, capture_output=True, timeout=60, cwd=self.directory / "data")
+        self.sql("alter system set ssl = on")
+        self.sql("select pg_reload_conf()")
+        wait_until(lambda: self.sql("show ssl") == "on", "it has TLS")
+
     def _run(self, program, *arguments):
         subprocess.run([*self._user, self._bin / program, *map(str, arguments)], check=True,
                        timeout=120, capture_output=True, cwd=self.directory)
