@@ -55,6 +55,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
       names_(loop_, [this] { names_changed(); }),
       lists_(loop_, [this] { lists_changed(); }),
       publish_timer_(loop_, [this] { publish(); }),
+      states_timer_(loop_, [this] { advance_states(); }),
       housekeeping_(loop_, [this] { keep_house(); }),
       started_ms_(monotonic_ms()) {
   registry_.on_status_changed = [this](const Server& server, const StatusChange& change) {
@@ -311,6 +312,7 @@ void Process::publish() {
   }
   for (auto& worker : team_.workers) worker->post_snapshot(snapshot);
   adoptions_due_ += workers_;
+  start_states_timer();
 }
 
 // The first change goes out at once, more of them together a little later.
@@ -357,6 +359,24 @@ void Process::warn_if_mostly_down(const std::string& pool) {
 void Process::connect_failed(Server& server) {
   // By then the server may be gone: the checker only compares the pointer.
   mailbox_.post([this, suspect = &server] { checker_.check_now(*suspect); });
+}
+
+void Process::keeps_failing(Server& server) {
+  // The registry, too, only compares the pointer first.
+  mailbox_.post([this, failing = &server] { registry_.eject(*failing); });
+}
+
+void Process::advance_states() {
+  registry_.advance();
+  if (registry_.dirty()) return publish_soon();
+  start_states_timer();
+}
+
+void Process::start_states_timer() {
+  states_timer_.stop();
+  if (auto next_ms = registry_.next_advance_ms()) {
+    states_timer_.start(milliseconds(std::max<int64_t>(0, *next_ms - monotonic_ms())));
+  }
 }
 
 // The newest snapshot that every worker has taken up.

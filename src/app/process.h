@@ -63,6 +63,7 @@ class Process final : public ControlReports, public admin::ControlApi {
 
   // ControlReports; worker threads.
   void connect_failed(Server& server) override;
+  void keeps_failing(Server& server) override;
 
   // ControlApi
   int64_t uptime_ms() const override;
@@ -88,6 +89,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   void health_changed(Server& server, const HealthChecker::Transition& transition);
   void status_changed(const Server& server, const StatusChange& change);
   void warn_if_mostly_down(const std::string& pool);
+  void advance_states();
+  void start_states_timer();
   void stop_workers();
   // Any thread.
   void wake(size_t worker);
@@ -121,6 +124,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::vector<std::unique_ptr<SignalEvent>> signals_;
   Timer publish_timer_;
+  Timer states_timer_;  // ends ejections, lets shares grow
   Timer housekeeping_;
   std::function<void()> on_ready_;
   std::function<void()> on_terminate_;

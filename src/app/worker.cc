@@ -28,6 +28,7 @@ Worker::Worker(size_t index, WorkerTeam& team, size_t pipe_limit)
       resets_(loop_),
       context_{.index = index,
                .loop = loop_,
+               .mailbox = mailbox_,
                .timeouts = timeouts_,
                .relay = relay_,
                .resets = resets_,
@@ -101,6 +102,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   for (Removed& removed : removed_) {
     removed.frontend->set_pools(snapshot_->pools);
   }
+  for (const auto& [name, pool] : snapshot_->pools) pool->let_waiters_try();
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
   // The old one goes along, to be freed there.
   team_.control.post([team = &team_, old = std::move(snapshot)] { team->on_adopted(); });

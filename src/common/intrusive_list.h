@@ -41,6 +41,22 @@ class IntrusiveList {
     --size_;
   }
 
+  // For loops that change nothing.
+  template <typename Hook, typename Item>
+  struct Iterator {
+    Hook* hook;
+    Item& operator*() const { return *static_cast<Item*>(hook); }
+    Iterator& operator++() {
+      hook = hook->next;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return hook != other.hook; }
+  };
+  auto begin() { return Iterator<ListHook, T>{end_.next}; }
+  auto end() { return Iterator<ListHook, T>{&end_}; }
+  auto begin() const { return Iterator<const ListHook, const T>{end_.next}; }
+  auto end() const { return Iterator<const ListHook, const T>{&end_}; }
+
   // Calls `visit(T&)` for each; the visited one, and only it, may be removed meanwhile.
   template <typename Visit>
   void for_each(Visit visit) {

@@ -124,6 +124,23 @@ struct RetriesConfig {
   friend bool operator==(const RetriesConfig&, const RetriesConfig&) = default;
 };
 
+// When live traffic fails at a server so often that it is left alone for a while.
+struct OutlierConfig {
+  uint32_t consecutive_failures = 5;
+  milliseconds eject_for{30'000};  // the first time; the n-th lasts n times as long
+  uint32_t max_ejected_percent = 50;
+
+  friend bool operator==(const OutlierConfig&, const OutlierConfig&) = default;
+};
+
+// Work that waits for a server.
+struct QueueConfig {
+  uint32_t size = 1024;         // at most so many wait, for whatever reason
+  milliseconds timeout{1'000};  // while usable servers are full; 0 = nobody waits for that
+
+  friend bool operator==(const QueueConfig&, const QueueConfig&) = default;
+};
+
 enum class OnDown { keep, close };
 enum class SendProxyProtocol { off, v1, v2 };
 
@@ -134,7 +151,11 @@ struct PoolConfig {
   std::vector<ServerConfig> servers;
   std::vector<Address> source;  // local addresses to connect from, port 0; any of them, by chance
   HealthCheckConfig health_check;
+  std::optional<OutlierConfig> outlier_detection;  // absent: off
+  milliseconds slow_start{0};                      // 0 = off
   RetriesConfig retries;
+  QueueConfig queue;
+  milliseconds hold{0};  // while no server is usable or can be connected to; 0 = nobody waits
   OnDown on_down = OnDown::keep;
   milliseconds connect_timeout{2'000};
   SendProxyProtocol send_proxy_protocol = SendProxyProtocol::off;

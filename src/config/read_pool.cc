@@ -11,6 +11,7 @@ namespace lb::config {
 namespace {
 
 constexpr uint32_t kMostAttempts = 100;
+constexpr milliseconds kLongestSlowStart{24LL * 3'600'000};
 constexpr std::string_view kForHttp = "for pools of http listeners only";
 
 void read_balance(Section& section, PoolConfig& pool) {
@@ -116,7 +117,11 @@ void read_pool(const Value& value, Draft& draft) {
   if (auto found = section.find("health_check")) {
     read_health_check(*found, draft.directory, pool.health_check);
   }
+  if (auto found = section.find("outlier_detection")) read_outlier_detection(*found, pool);
+  section.read("slow_start", pool.slow_start,
+               or_off(duration(milliseconds(1), kLongestSlowStart), milliseconds(0)));
   if (auto found = section.find("retries")) read_retries(*found, pool.retries);
+  read_waiting(section, pool);
   section.read("on_down", pool.on_down,
                one_of<OnDown>({{"keep", OnDown::keep}, {"close", OnDown::close}}));
   if (auto found = section.find("timeouts")) read_timeouts(*found, pool);
@@ -125,8 +130,7 @@ void read_pool(const Value& value, Draft& draft) {
                           {{"v1", SendProxyProtocol::v1}, {"v2", SendProxyProtocol::v2}},
                           {{"v2-each", "for pools of udp listeners only; write v2"}}),
                       SendProxyProtocol::off));
-  section.not_built({"outlier_detection", "slow_start", "queue", "hold", "sticky", "tls",
-                     "keep_alive_connections", "protocol"});
+  section.not_built({"sticky", "tls", "keep_alive_connections", "protocol"});
   section.reserved({"discover"});
   draft.config.pools[pool.name] = std::move(pool);
 }

@@ -64,6 +64,8 @@ void read_servers(const Value& value, PoolConfig& pool);
 // Relative files are taken from `directory`.
 void read_health_check(const Value& value, const std::filesystem::path& directory,
                        HealthCheckConfig& check);
+void read_waiting(Section& section, PoolConfig& pool);
+void read_outlier_detection(const Value& value, PoolConfig& pool);
 // The keys that only checks of its type have.
 void read_check_of_type(Section& section, const std::filesystem::path& directory,
                         HealthCheckConfig& check);

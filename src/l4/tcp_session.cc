@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "l4/tcp_frontend.h"
 #include "net/socket.h"
+#include "pool/outlier.h"
 #include "pool/source_key.h"
 
 namespace lb {
@@ -17,6 +18,8 @@ namespace lb {
 namespace {
 
 constexpr int64_t kNever = INT64_MAX;
+// What a client may say before there is a server: the least that a Relay keeps anyway.
+constexpr size_t kMostKeptWaiting = RelayTools::kScratchSize;
 
 // Errors of a connection that once stood: those of a connect that never came through are others
 // (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ...).
@@ -102,6 +105,8 @@ void TcpSession::follow(Connector::Step step) {
       frontend_.worker().timeouts.set(*this,
                                       frontend_.worker().loop.now_ms() + connector_.pause_ms());
       return;
+    case Connector::Step::waiting:
+      return begin_waiting();
     case Connector::Step::full:
       return end(CloseReason::servers_full);
     case Connector::Step::no_socket:
@@ -110,6 +115,36 @@ void TcpSession::follow(Connector::Step step) {
       return end(connector_.last_error() == 0 ? CloseReason::no_server
                                               : CloseReason::connect_failed);
   }
+}
+
+// What the client says meanwhile is kept, up to a bound: reading is how one learns that it is gone.
+void TcpSession::begin_waiting() {
+  state_ = State::waiting;
+  frontend_.worker().timeouts.set(*this, connector_.look_ms());
+  if (!to_server_.end_seen() && to_server_.kept() < kMostKeptWaiting) client_.readable.arm();
+}
+
+void TcpSession::look_while_waiting() {
+  auto step = connector_.look(frontend_.pool(), frontend_.worker(), key_hash());
+  if (step != Connector::Step::waiting) return follow(step);
+  frontend_.worker().timeouts.set(*this, connector_.look_ms());
+}
+
+void TcpSession::on_turn() {
+  if (state_ != State::waiting) return;
+  active_ms_ = frontend_.worker().loop.now_ms();  // to wait is not to be idle
+  follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
+}
+
+void TcpSession::read_while_waiting() {
+  char* scratch = frontend_.worker().relay.scratch.get();
+  ssize_t got = recv(client_.fd.get(), scratch, kMostKeptWaiting - to_server_.kept(), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return end(CloseReason::client_gone);
+  active_ms_ = frontend_.worker().loop.now_ms();
+  to_server_.push({scratch, static_cast<size_t>(got)}, true);
+  connector_.set_data_follows();
+  if (to_server_.kept() >= kMostKeptWaiting) client_.readable.disarm();
 }
 
 void TcpSession::begin_connect() {
@@ -129,6 +164,7 @@ void TcpSession::begin_connect() {
     timing_us_ = worker.loop.now_us();
     server_.writable.arm();  // tells when exactly the connect came through
   }
+  if (connector_.is_in_line()) server_.writable.arm();  // others go by it
   if (to_server_.has_kept() || to_server_.end_seen()) {
     on_server_writable();
   } else {
@@ -146,7 +182,7 @@ void TcpSession::connect_failed(int error) {
 void TcpSession::connected() {
   WorkerContext& worker = frontend_.worker();
   state_ = State::relaying;
-  connector_ = Connector();
+  connector_.connected();
   lease_.server()->cell(worker.index).connections.fetch_add(1, std::memory_order_relaxed);
   if (timing_us_ != 0) {
     int64_t now_us = worker.loop.now_us();
@@ -185,6 +221,7 @@ void TcpSession::check_late_connect() {
 
 void TcpSession::on_client_readable() {
   if (state_ == State::reading_header) return read_proxy_header();
+  if (state_ == State::waiting) return read_while_waiting();
   active_ms_ = frontend_.worker().loop.now_ms();
   note_request();
   auto outcome = to_server_.read(client_, server_, frontend_.worker().relay);
@@ -286,11 +323,21 @@ void TcpSession::note_request() {
 void TcpSession::note_first_byte() {
   if (!to_client_.wrote() && !to_client_.has_kept()) return;
   first_byte_seen_ = true;
+  count_success(*lease_.server());
   if (timing_us_ == 0) return;
   int64_t now_us = frontend_.worker().loop.now_us();
   int64_t sample_us = connect_took_us_ + (now_us - timing_us_);
   lease_.server()->latency.record(static_cast<uint32_t>(std::min<int64_t>(sample_us, UINT32_MAX)),
                                   now_us / 1000);
+}
+
+// A server that never said anything: a reset is a failure, an end in order is what mute servers do.
+void TcpSession::note_mute_end(Server& server, CloseReason reason) {
+  if (reason == CloseReason::server_reset) {
+    count_failure(server, frontend_.pool().config(), frontend_.worker());
+  } else if (reason == CloseReason::finished) {
+    count_success(server);
+  }
 }
 
 void TcpSession::note_client_progress() {
@@ -308,6 +355,8 @@ void TcpSession::on_timeout() {
       return check_deadlines();
     case State::pausing:
       return follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
+    case State::waiting:
+      return look_while_waiting();
     case State::connecting:
       return check_late_connect();
     case State::relaying:
@@ -399,7 +448,9 @@ void TcpSession::end(CloseReason reason) {
   client_.close();
   server_.close();
   worker.timeouts.clear(*this);
+  connector_.stop();
   if (Server* server = lease_.server()) {
+    if (!first_byte_seen_) note_mute_end(*server, reason);
     ServerCell& cell = server->cell(worker.index);
     cell.bytes_in.fetch_add(to_server_.bytes(), std::memory_order_relaxed);
     cell.bytes_out.fetch_add(to_client_.bytes(), std::memory_order_relaxed);

@@ -14,6 +14,7 @@
 #include "pool/close_reason.h"
 #include "pool/connector.h"
 #include "pool/server.h"
+#include "pool/wait_line.h"
 
 namespace lb {
 
@@ -26,7 +27,10 @@ class TcpFrontend;
 // are sent at once: a connect that is through costs no call of its own. What shows that it is
 // through is the first byte either way, or, when both are silent, the connect timeout.
 // Worker thread; owned by its frontend.
-class TcpSession final : public InSlab<TcpSession>, public ListHook, private Timeout {
+class TcpSession final : public InSlab<TcpSession>,
+                         public ListHook,
+                         private Timeout,
+                         private Waiter {
  public:
   TcpSession(TcpFrontend& frontend, Fd client, const Address& peer);
   ~TcpSession() override;
@@ -43,10 +47,11 @@ class TcpSession final : public InSlab<TcpSession>, public ListHook, private Tim
   const Server* server() const { return lease_.server(); }
 
  private:
-  enum class State : uint8_t { reading_header, pausing, connecting, relaying, ended };
+  enum class State : uint8_t { reading_header, pausing, waiting, connecting, relaying, ended };
   enum class Direction : uint8_t { to_server, to_client };
 
   void on_timeout() override;
+  void on_turn() override;
   void on_client_readable();
   void on_client_writable();
   void on_server_readable();
@@ -57,6 +62,9 @@ class TcpSession final : public InSlab<TcpSession>, public ListHook, private Tim
   void begin(const ProxyHeader& header, std::string_view rest);
 
   void follow(Connector::Step step);
+  void begin_waiting();
+  void look_while_waiting();
+  void read_while_waiting();
   void begin_connect();
   void connect_failed(int error);
   void connected();
@@ -69,6 +77,7 @@ class TcpSession final : public InSlab<TcpSession>, public ListHook, private Tim
   void broken_write(Direction direction);
   void note_request();
   void note_first_byte();
+  void note_mute_end(Server& server, CloseReason reason);
   void note_client_progress();
   void settle();
   void check_deadlines();
@@ -86,7 +95,7 @@ class TcpSession final : public InSlab<TcpSession>, public ListHook, private Tim
   Relay to_server_;
   Relay to_client_;
   Lease lease_;
-  Connector connector_;
+  Connector connector_{*this};
   std::unique_ptr<std::string> partial_header_;  // of the PROXY protocol, while it is read
   Address peer_;                                 // or the PROXY header's source
   int64_t started_ms_;

@@ -59,7 +59,7 @@ class Relay {
   };
 
   // Bytes to send before anything that is read: ours (`counted` false) first, then bytes of the
-  // sender that were read elsewhere. Before the first call of flush() or read().
+  // sender that were read elsewhere. Before anything is written.
   void push(std::string_view bytes, bool counted);
 
   // `from` is readable.
@@ -71,6 +71,7 @@ class Relay {
 
   // Whether the receiver has taken anything yet.
   bool wrote() const { return wrote_; }
+  size_t kept() const { return kept_size_; }
   bool has_kept() const { return kept_size_ > 0 || in_pipe() > 0; }
   bool end_seen() const { return end_seen_; }
   bool finished() const { return end_seen_ && !has_kept(); }

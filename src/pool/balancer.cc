@@ -5,6 +5,10 @@
 
 namespace lb {
 
+bool is_hash(Balance algorithm) {
+  return algorithm == Balance::source_ip_hash || algorithm == Balance::hash;
+}
+
 std::unique_ptr<Balancer> make_balancer(Balance algorithm, const std::vector<Candidate>& candidates,
                                         std::atomic<uint64_t>& cursor) {
   switch (algorithm) {

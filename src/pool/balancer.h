@@ -18,7 +18,7 @@ inline constexpr uint32_t kNoLimit = UINT32_MAX;
 // A server as one snapshot of its pool sees it.
 struct Candidate {
   Server* server = nullptr;
-  uint32_t weight = 1;        // 1–1000
+  uint32_t weight = 1;        // 1–1000, or more where it stands for hundredths or less
   uint32_t limit = kNoLimit;  // max_connections
   uint64_t hash_seed = 0;     // stands for the server in hash balancers; see hash_seeds()
 };
@@ -84,6 +84,9 @@ std::unique_ptr<Balancer> make_least_response_time(const std::vector<Candidate>&
 std::unique_ptr<Balancer> make_random(const std::vector<Candidate>& candidates);
 // Weighted rendezvous hashing: for source_ip_hash and hash. Needs the candidates' hash_seed.
 std::unique_ptr<Balancer> make_hash(const std::vector<Candidate>& candidates);
+
+// Of those that choose by a key, whose servers keep theirs as long as they can.
+bool is_hash(Balance algorithm);
 
 std::unique_ptr<Balancer> make_balancer(Balance algorithm, const std::vector<Candidate>& candidates,
                                         std::atomic<uint64_t>& cursor);

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "net/socket.h"
+#include "pool/outlier.h"
 
 namespace lb {
 
@@ -35,16 +36,32 @@ Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_
   if (!std::exchange(counted_, true)) {
     pool.budget().count_work(worker.index, worker.loop.now_ms());
   }
+  if (waits_elsewhere(pool)) stop();
+  if (is_newcomer(pool)) {
+    bool others_hold = pool.config().hold.count() > 0 && pool.line().is_holding();
+    return join(pool.usable() == 0 || others_hold, pool, worker, key_hash);
+  }
+  return pick(pool, worker, key_hash);
+}
+
+// A reload has given its listener another pool.
+bool Connector::waits_elsewhere(const Pool& pool) const {
+  return place_ != nullptr && &place_->line() != &pool.line();
+}
+
+// Whether others have been waiting longer for what it wants.
+bool Connector::is_newcomer(const Pool& pool) const {
+  return owner_ != nullptr && place_ == nullptr && tries_ == 0 && pool.line().waiting() > 0;
+}
+
+Connector::Step Connector::pick(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
   want_.key_hash = key_hash;
   want_.random = worker.next_random();
   want_.now_ms = worker.loop.now_ms();
   auto lease = pool.acquire(want_);
-  if (!lease) {
-    if (lease.error() == NoServer::all_full) return Step::full;
-    if (want_.tried.empty()) return Step::no_server;
-    want_.tried.clear();
-    return pause(pool, worker);
-  }
+  if (!lease) return no_lease(lease.error(), pool, worker, key_hash);
+  if (place_) place_->line().begin_try(*place_);
+  try_again_ms_ = 0;
   ++tries_;
   const Address& address = lease->server()->address();
   auto fd = connect_stream(
@@ -55,6 +72,90 @@ Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_
   fd_ = std::move(*fd);
   lease_ = std::move(*lease);
   return Step::connecting;
+}
+
+Connector::Step Connector::no_lease(NoServer why, const Pool& pool, WorkerContext& worker,
+                                    uint64_t key_hash) {
+  if (!want_.tried.empty() && place_) {
+    // One try at each server is what a turn is for.
+    try_again_ms_ = want_.now_ms + next_pause_ms(pool, worker);
+  } else if (!want_.tried.empty() && why == NoServer::none_usable) {
+    want_.tried.clear();
+    return pause(pool, worker);
+  }
+  return wait(why == NoServer::none_usable, pool, worker, key_hash);
+}
+
+Connector::Step Connector::wait(bool holding, const Pool& pool, WorkerContext& worker,
+                                uint64_t key_hash) {
+  if (!place_) return join(holding, pool, worker, key_hash);
+  place_->line().wait_on(*place_, holding);
+  int64_t now_ms = worker.loop.now_ms();
+  if (holding_ && !holding) waits_since_ms_ = now_ms;  // the wait for room begins here
+  holding_ = holding;
+  tries_ = 0;
+  want_.tried.clear();
+  if (now_ms >= deadline_ms(pool)) return give_up();
+  look_ms_ = deadline_ms(pool);
+  if (try_again_ms_ != 0) look_ms_ = std::min(look_ms_, try_again_ms_);
+  return Step::waiting;
+}
+
+Connector::Step Connector::join(bool holding, const Pool& pool, WorkerContext& worker,
+                                uint64_t key_hash) {
+  holding_ = holding;
+  waits_since_ms_ = worker.loop.now_ms();
+  bool may_wait = owner_ != nullptr && deadline_ms(pool) > waits_since_ms_;
+  if (may_wait) {
+    place_ = pool.line().join(*owner_, worker.mailbox, nullptr, pool.config().queue.size);
+  }
+  if (!place_) return give_up();
+  if (holding && last_error_ != 0) {
+    // Every server was tried just now.
+    try_again_ms_ = waits_since_ms_ + next_pause_ms(pool, worker);
+    return wait(true, pool, worker, key_hash);
+  }
+  look_ms_ = deadline_ms(pool);
+  if (!pool.line().is_next(*place_)) return Step::waiting;
+  // What was given back before it stood in the line nobody was called for.
+  return pick(pool, worker, key_hash);
+}
+
+Connector::Step Connector::look(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
+  if (waits_elsewhere(pool)) return next(pool, worker, key_hash);
+  int64_t now_ms = worker.loop.now_ms();
+  if (try_again_ms_ != 0 && now_ms >= try_again_ms_) {
+    try_again_ms_ = 0;
+    place_->line().nudge();
+  }
+  // Who has waited for room may meanwhile be waiting for any server at all.
+  if (!holding_ && (pool.usable() == 0 || pool.line().is_holding())) holding_ = true;
+  look_ms_ = deadline_ms(pool);
+  if (now_ms >= look_ms_) return give_up();
+  return Step::waiting;
+}
+
+int64_t Connector::deadline_ms(const Pool& pool) const {
+  const PoolConfig& config = pool.config();
+  // Where there is no hold, those who wait in the queue go on doing so.
+  bool holds = holding_ && (config.hold.count() > 0 || !place_);
+  return waits_since_ms_ + (holds ? config.hold : config.queue.timeout).count();
+}
+
+Connector::Step Connector::give_up() {
+  stop();
+  return holding_ ? Step::no_server : Step::full;
+}
+
+void Connector::leave(bool served) {
+  if (!place_) return;
+  place_->line().leave(*place_, served);
+  place_.reset();
+}
+
+void Connector::connected() {
+  leave(true);
+  want_ = {};  // the memory of long sessions is dear
 }
 
 Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, WorkerContext& worker,
@@ -68,9 +169,11 @@ Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, Work
   }
   want_.tried.push_back(&server);
   if (!is_local(error)) blame(server, pool, worker);
-  lease.reset();  // from here on the server may be freed
-  if (may_retry(pool, worker)) return next(pool, worker, key_hash);
-  return is_local(error) ? wait_for_socket(pool, worker) : Step::no_server;
+  lease.drop();  // from here on the server may be freed
+  if (may_retry(pool, worker)) return pick(pool, worker, key_hash);
+  if (is_local(error)) return wait_for_socket(pool, worker);
+  if (place_) try_again_ms_ = worker.loop.now_ms() + next_pause_ms(pool, worker);
+  return wait(true, pool, worker, key_hash);
 }
 
 // Others give theirs back: the client, which holds a descriptor already, is not to suffer for it.
@@ -91,15 +194,19 @@ bool Connector::may_retry(const Pool& pool, WorkerContext& worker) {
          pool.budget().take(rules.budget_percent, worker.loop.now_ms());
 }
 
-// Full jitter over the upper half: clients that failed together do not come back together.
 Connector::Step Connector::pause(const Pool& pool, WorkerContext& worker) {
+  pause_ms_ = next_pause_ms(pool, worker);
+  return Step::pause;
+}
+
+// Full jitter over the upper half: clients that failed together do not come back together.
+int64_t Connector::next_pause_ms(const Pool& pool, WorkerContext& worker) {
   const RetriesConfig& rules = pool.config().retries;
   int64_t full_ms = rules.backoff.count() << std::min(pauses_, 20u);
   full_ms = std::min(full_ms, int64_t{rules.max_backoff.count()});
   ++pauses_;
   auto half_ms = static_cast<uint64_t>(full_ms / 2);
-  pause_ms_ = full_ms - static_cast<int64_t>(worker.next_random() % (half_ms + 1));
-  return Step::pause;
+  return full_ms - static_cast<int64_t>(worker.next_random() % (half_ms + 1));
 }
 
 void Connector::blame(Server& server, const Pool& pool, WorkerContext& worker) {
@@ -108,6 +215,7 @@ void Connector::blame(Server& server, const Pool& pool, WorkerContext& worker) {
   int64_t until_ms = now_ms + pool.config().health_check.fast_interval.count();
   int64_t before_ms = server.avoid_until_ms.exchange(until_ms, std::memory_order_relaxed);
   if (before_ms <= now_ms) worker.control.connect_failed(server);
+  count_failure(server, pool.config(), worker);
 }
 
 }  // namespace lb

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "common/fd.h"
 #include "pool/pool.h"
 #include "pool/server.h"
+#include "pool/wait_line.h"
 #include "pool/worker_context.h"
 
 namespace lb {
@@ -15,17 +17,26 @@ namespace lb {
 // connect, and after a failure goes on by the pool's retry rules: another server at once, in turn
 // those not tried yet; the same one again only after a growing, jittered pause; at most `attempts`
 // tries after the first, within the pool's budget, which refused connects do not count against.
-// While this machine has no socket to spare it waits for one as long as a connect may take. The
-// owner watches the descriptor and the time. Worker thread.
+// While this machine has no socket to spare it waits for one as long as a connect may take.
+// Work that finds no server waits in the pool's line by the rules of queue and hold; new work joins
+// behind whoever waits there. The owner watches the descriptor and the time. Worker thread.
 class Connector {
  public:
   enum class Step {
     connecting,  // fd() is on its way to lease().server(), until the pool's connect timeout
-    pause,       // call again in pause_ms()
-    no_server,   // nothing usable, or every try failed
-    full,        // usable servers exist, each at its max_connections
+    pause,       // call next() again in pause_ms()
+    waiting,     // call next() on one's turn, look() at look_ms()
+    no_server,   // nothing usable, or every try failed, and that for too long
+    full,        // usable servers exist, each at its max_connections, and that for too long
     no_socket,   // this machine is out of descriptors or ports, and has been for too long
   };
+
+  // Without an owner that can be told of its turn it never waits in the line.
+  Connector() = default;
+  explicit Connector(Waiter& owner) : owner_(&owner) {}
+  Connector(const Connector&) = delete;
+  Connector& operator=(const Connector&) = delete;
+  ~Connector() { stop(); }
 
   // The owner has bytes to send as soon as a connect is through.
   void set_data_follows() { data_follows_ = true; }
@@ -36,17 +47,43 @@ class Connector {
   // next().
   Step failed(int error, Lease lease, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
 
+  // While waiting: its time may be over, or it may be the one to look for a server again.
+  Step look(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  int64_t look_ms() const { return look_ms_; }
+  // The connect is through: lets go of everything, whoever waits behind it has its turn.
+  void connected();
+  // The work is over.
+  void stop() { leave(false); }
+
+  // The try under way is one of somebody who has waited: others wait for how it ends.
+  bool is_in_line() const { return place_ != nullptr; }
+
   Fd take_fd() { return std::move(fd_); }
   Lease take_lease() { return std::move(lease_); }
   int64_t pause_ms() const { return pause_ms_; }
   int last_error() const { return last_error_; }
 
  private:
+  Step pick(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step no_lease(NoServer why, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step wait(bool holding, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step join(bool holding, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  bool waits_elsewhere(const Pool& pool) const;
+  bool is_newcomer(const Pool& pool) const;
+  Step give_up();
+  int64_t deadline_ms(const Pool& pool) const;
+  void leave(bool served);
   bool may_retry(const Pool& pool, WorkerContext& worker);
   Step pause(const Pool& pool, WorkerContext& worker);
+  int64_t next_pause_ms(const Pool& pool, WorkerContext& worker);
   Step wait_for_socket(const Pool& pool, WorkerContext& worker);
   void blame(Server& server, const Pool& pool, WorkerContext& worker);
 
+  Waiter* owner_ = nullptr;
+  std::shared_ptr<Place> place_;  // in the line, from the first wait until connected
+  int64_t waits_since_ms_ = 0;
+  int64_t look_ms_ = 0;
+  int64_t try_again_ms_ = 0;  // while waiting; 0 = when called
   Fd fd_;
   Lease lease_;
   Want want_;
@@ -55,6 +92,7 @@ class Connector {
   int64_t pause_ms_ = 0;
   int64_t lacking_since_ms_ = 0;  // a socket; 0 = not
   int last_error_ = 0;
+  bool holding_ = false;  // waits for a usable server, not for room
   bool counted_ = false;  // as work of the pool
   bool data_follows_ = false;
 };

@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "pool/wait_line.h"
+
 namespace lb {
 
 // The work in progress of each server of one pool: packed 32-bit counters that never move, so that
@@ -27,6 +29,8 @@ class LoadTable {
 
   // The pool's position in its round, shared by all workers and kept over reloads.
   std::atomic<uint64_t>& cursor() { return cursor_; }
+  // Who waits until one of these counters goes down.
+  WaitLine& line() { return line_; }
 
  private:
   static constexpr size_t kBlock = 1024;
@@ -34,6 +38,7 @@ class LoadTable {
   size_t used_in_last_ = kBlock;
   std::vector<Counter*> free_;
   alignas(64) std::atomic<uint64_t> cursor_{0};
+  WaitLine line_;
 };
 
 }  // namespace lb

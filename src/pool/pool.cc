@@ -32,8 +32,11 @@ Count count_one(const Candidate& candidate, std::optional<uint32_t> seen) {
     return Count::counted;
   }
   uint32_t current = seen ? *seen : active.load(std::memory_order_relaxed);
+  // Who is told that it is full waits: it must see what was given back before (WaitLine).
+  if (current >= candidate.limit) current = active.load(std::memory_order_seq_cst);
   while (current < candidate.limit) {
-    if (active.compare_exchange_weak(current, current + 1, std::memory_order_relaxed)) {
+    if (active.compare_exchange_weak(current, current + 1, std::memory_order_relaxed,
+                                     std::memory_order_seq_cst)) {
       return Count::counted;
     }
     // Less work than seen makes the choice no worse.
@@ -43,7 +46,7 @@ Count count_one(const Candidate& candidate, std::optional<uint32_t> seen) {
 }
 
 bool is_full(const Candidate& candidate) {
-  return candidate.server->active().load(std::memory_order_relaxed) >= candidate.limit;
+  return candidate.server->active().load(std::memory_order_seq_cst) >= candidate.limit;
 }
 
 bool is_avoided(const Candidate& candidate, int64_t now_ms) {
@@ -154,7 +157,10 @@ constexpr size_t kRanks = 6;
 
 Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
            RetryBudget& budget)
-    : config_(std::move(config)), members_(std::move(members)), budget_(budget) {
+    : config_(std::move(config)),
+      members_(std::move(members)),
+      budget_(budget),
+      line_(load.line()) {
   std::array<std::vector<Candidate>, kRanks> ranks;
   std::vector<uint64_t> seeds = seeds_of_members();
   for (size_t i = 0; i < members_.size(); ++i) {
@@ -172,7 +178,7 @@ Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members
 }
 
 bool Pool::needs_key() const {
-  return config_->balance == Balance::source_ip_hash || config_->balance == Balance::hash;
+  return is_hash(config_->balance);
 }
 
 std::vector<uint64_t> Pool::seeds_of_members() const {
@@ -182,6 +188,10 @@ std::vector<uint64_t> Pool::seeds_of_members() const {
   servers.reserve(members_.size());
   for (const Member& member : members_) servers.push_back(member.server);
   return hash_seeds(servers);
+}
+
+void Pool::let_waiters_try() const {
+  if (usable() > 0 && line_.waiting() > 0) line_.let_try(kTriesPerServer * usable());
 }
 
 Result<Lease, NoServer> Pool::acquire(const Want& want) const {

@@ -53,12 +53,24 @@ class Pool {
   const PoolConfig& config() const { return *config_; }
   const std::vector<Member>& members() const { return members_; }
   RetryBudget& budget() const { return budget_; }
+  // Who waits for one of its servers.
+  WaitLine& line() const { return line_; }
+  // How many servers stand in the group that has its turn; 0: none is usable.
+  uint32_t usable() const {
+    return groups_.empty() ? 0 : static_cast<uint32_t>(groups_.front().candidates.size());
+  }
   bool needs_key() const;  // a hash balancer: Want::key_hash counts
+
+  // This is a newer snapshot's: whoever waits may find a server now. At most kTriesPerServer for
+  // each usable server go ahead until one of them was served.
+  void let_waiters_try() const;
 
   // Picks a server and counts one unit of work at it. Lock-free; exact across workers.
   Result<Lease, NoServer> acquire(const Want& want) const;
 
  private:
+  static constexpr uint32_t kTriesPerServer = 10;
+
   struct Group {
     std::vector<Candidate> candidates;
     std::unique_ptr<Balancer> balancer;
@@ -70,6 +82,7 @@ class Pool {
   std::vector<Member> members_;
   std::vector<Group> groups_;
   RetryBudget& budget_;
+  WaitLine& line_;
 };
 
 }  // namespace lb

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/log.h"
+
 namespace lb {
 
 namespace {
@@ -92,11 +94,12 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
   state.dirty = true;
   bool is_checked = config.health_check.enabled;
   if (was_checked != is_checked) begin_or_end_checks(state, is_checked);
+  if (!config.outlier_detection) end_ejections(state);
 }
 
 std::shared_ptr<Server> PoolRegistry::make(PoolState& state, const ServerConfig& config) {
   auto server = std::make_shared<Server>(state.config->name, config.name, config.address,
-                                         state.load.acquire_slot(), workers_);
+                                         state.load, workers_);
   records_[server.get()].state.begin(first_facts(*state.config));
   return server;
 }
@@ -137,6 +140,13 @@ void PoolRegistry::begin_or_end_checks(PoolState& state, bool enabled) {
   }
 }
 
+void PoolRegistry::end_ejections(PoolState& state) {
+  for (const Entry& entry : state.entries) {
+    const ServerState& each = records_.at(entry.server.get()).state;
+    if (each.facts().ejected) end_ejection(*entry.server, "outlier_detection is off");
+  }
+}
+
 template <typename Change>
 void PoolRegistry::change(Server& server, const std::string& reason, Change change) {
   auto record = records_.find(&server);
@@ -147,7 +157,9 @@ void PoolRegistry::change(Server& server, const std::string& reason, Change chan
   change(facts);
   auto changed = state.update(facts, reason, unix_ms());
   if (!changed) return;
-  states_.at(server.pool())->dirty = true;
+  PoolState& pool = *states_.at(server.pool());
+  pool.dirty = true;
+  note_recovery(record->second, *changed, *pool.config);
   if (on_status_changed) on_status_changed(server, *changed);
 }
 
@@ -173,6 +185,84 @@ void PoolRegistry::set_agent_wish(Server& server, const AgentWish& wish,
   states_.at(server.pool())->dirty = true;
   change(server, reason,
          [&](ServerFacts& facts) { facts.agent = wish.state.value_or(AdminState::ready); });
+}
+
+void PoolRegistry::eject(Server& server) {
+  auto record = records_.find(&server);
+  if (record == records_.end() || !is_usable(record->second.state.status())) return;
+  const PoolState& state = *states_.at(server.pool());
+  const auto& rules = state.config->outlier_detection;
+  if (!rules || !may_eject(state, *rules)) return;
+  Ejection& ejection = record->second.ejection;
+  auto lasts = ejection.begin(rules->eject_for, clock_());
+  change(server,
+         fmt::format("{} failures in a row, ejected for {} ms (ejection {})",
+                     rules->consecutive_failures, lasts.count(), ejection.number()),
+         [](ServerFacts& facts) { facts.ejected = true; });
+}
+
+// Better a server that fails than none.
+bool PoolRegistry::may_eject(const PoolState& state, const OutlierConfig& rules) const {
+  size_t ejected = 0;
+  size_t usable = 0;
+  for (const Entry& entry : state.entries) {
+    const ServerState& each = records_.at(entry.server.get()).state;
+    if (each.facts().ejected) ++ejected;
+    if (is_usable(each.status())) ++usable;
+  }
+  return ejected < state.entries.size() * rules.max_ejected_percent / 100 && usable > 1;
+}
+
+void PoolRegistry::end_ejection(Server& server, const std::string& reason) {
+  // Not trusted yet: one more failure ejects it again, one success clears it.
+  const auto& rules = states_.at(server.pool())->config->outlier_detection;
+  server.failures_in_a_row.store(rules ? rules->consecutive_failures - 1 : 0,
+                                 std::memory_order_relaxed);
+  server.avoid_until_ms.store(0, std::memory_order_relaxed);
+  change(server, reason, [](ServerFacts& facts) { facts.ejected = false; });
+}
+
+void PoolRegistry::note_recovery(Record& record, const StatusChange& change,
+                                 const PoolConfig& pool) const {
+  if (!is_usable(change.to)) return record.slow_start.end();
+  bool recovers = change.from == ServerStatus::unhealthy || change.from == ServerStatus::ejected ||
+                  change.from == ServerStatus::maintenance;
+  if (recovers && pool.slow_start.count() > 0 && !is_hash(pool.balance))
+    record.slow_start.begin(clock_());
+}
+
+void PoolRegistry::advance() {
+  int64_t now_ms = clock_();
+  for (auto& [name, state] : states_) {
+    for (const Entry& entry : state->entries) {
+      Record& record = records_.at(entry.server.get());
+      if (record.state.facts().ejected && now_ms >= record.ejection.until_ms()) {
+        end_ejection(*entry.server, "its ejection is over");
+      }
+      if (!record.slow_start.active()) continue;
+      state->dirty = true;
+      if (record.slow_start.percent(state->config->slow_start, now_ms) == SlowStart::kFull) {
+        record.slow_start.end();
+      }
+    }
+  }
+}
+
+std::optional<int64_t> PoolRegistry::next_advance_ms() const {
+  int64_t now_ms = clock_();
+  std::optional<int64_t> next_ms;
+  auto consider = [&next_ms](int64_t at_ms) { next_ms = std::min(next_ms.value_or(at_ms), at_ms); };
+  for (const auto& [name, state] : states_) {
+    const PoolConfig& config = *state->config;
+    if (!config.outlier_detection && config.slow_start.count() == 0) continue;
+    for (const Entry& entry : state->entries) {
+      const Record& record = records_.at(entry.server.get());
+      if (record.state.facts().ejected) consider(record.ejection.until_ms());
+      if (!record.slow_start.active()) continue;
+      consider(record.slow_start.next_step_ms(config.slow_start, now_ms));
+    }
+  }
+  return next_ms;
 }
 
 void PoolRegistry::note_check(const Server& server, CheckRecord check) {
@@ -249,25 +339,39 @@ std::map<std::string, std::shared_ptr<const Pool>> PoolRegistry::pools() {
   return pools;
 }
 
+bool PoolRegistry::any_starts_slowly(const PoolState& state) const {
+  // A hash gives each key its server: a share that grows would move keys there and then.
+  if (state.config->slow_start.count() == 0 || is_hash(state.config->balance)) return false;
+  return std::any_of(state.entries.begin(), state.entries.end(), [this](const Entry& entry) {
+    return records_.at(entry.server.get()).slow_start.active();
+  });
+}
+
 std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
   std::vector<Member> members;
   std::vector<std::shared_ptr<Server>> servers;
-  auto wish_of = [&](const Entry& entry) -> const AgentWish& {
-    return records_.at(entry.server.get()).wish;
+  auto record_of = [&](const Entry& entry) -> const Record& {
+    return records_.at(entry.server.get());
   };
-  // Weights count among each other only; hundredths of one are needed where agents ask for them.
+  // Weights count among each other only; hundredths of one are needed where agents ask for them, or
+  // a share grows.
   bool in_percent = std::any_of(state.entries.begin(), state.entries.end(),
-                                [&](const Entry& e) { return wish_of(e).weight_percent; });
+                                [&](const Entry& e) { return record_of(e).wish.weight_percent; });
+  bool growing = any_starts_slowly(state);
   for (const Entry& entry : state.entries) {
-    const AgentWish& wish = wish_of(entry);
-    uint32_t percent = in_percent ? wish.weight_percent.value_or(100) : 1;
+    const AgentWish& wish = record_of(entry).wish;
+    uint32_t weight = entry.config.weight;
+    if (in_percent) weight *= wish.weight_percent.value_or(100);
+    if (growing) {
+      weight *= record_of(entry).slow_start.percent(state.config->slow_start, clock_());
+    }
     uint32_t limit = entry.config.max_connections.value_or(kNoLimit);
     if (uint32_t wished = wish.max_connections.value_or(0); wished > 0) {
       limit = std::min(limit, wished);
     }
     members.push_back({.server = entry.server.get(),
                        .status = status(*entry.server),
-                       .weight = entry.config.weight * percent,
+                       .weight = weight,
                        .limit = limit,
                        .backup = entry.config.backup});
     servers.push_back(entry.server);

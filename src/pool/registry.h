@@ -8,16 +8,19 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
 #include "config/config.h"
 #include "pool/agent_wish.h"
+#include "pool/ejection.h"
 #include "pool/pool.h"
 #include "pool/retry_budget.h"
 #include "pool/server.h"
 #include "pool/server_report.h"
 #include "pool/server_state.h"
+#include "pool/slow_start.h"
 
 namespace lb {
 
@@ -27,7 +30,9 @@ namespace lb {
 // something of theirs changed. Control thread.
 class PoolRegistry {
  public:
-  explicit PoolRegistry(size_t workers) : workers_(workers) {}
+  using Clock = std::function<int64_t()>;  // monotonic ms
+  explicit PoolRegistry(size_t workers, Clock clock = monotonic_ms)
+      : workers_(workers), clock_(std::move(clock)) {}
   ~PoolRegistry();
   PoolRegistry(const PoolRegistry&) = delete;
   PoolRegistry& operator=(const PoolRegistry&) = delete;
@@ -55,7 +60,16 @@ class PoolRegistry {
   void set_overloaded(Server& server, bool overloaded, const std::string& reason);
   void set_admin_state(Server& server, AdminState state, const std::string& reason);
   void set_agent_wish(Server& server, const AgentWish& wish, const std::string& reason);
+  // Live traffic fails there: leaves the server out for a while, unless the pool has no
+  // outlier_detection, too many are ejected already, or no other server is usable. `server` may be
+  // one that was freed.
+  void eject(Server& server);
   void note_check(const Server& server, CheckRecord record);
+
+  // Ends the ejections that are over, and lets the shares of servers that start slowly grow.
+  void advance();
+  // When advance() will have something to do.
+  std::optional<int64_t> next_advance_ms() const;
 
   ServerStatus status(const Server& server) const;
   // All servers as they stand, in the order of pools and configuration, then the removed ones that
@@ -88,6 +102,8 @@ class PoolRegistry {
     ServerState state{unix_ms()};
     std::optional<CheckRecord> last_check;
     AgentWish wish;
+    Ejection ejection;
+    SlowStart slow_start;
   };
   struct PoolState {
     explicit PoolState(size_t workers) : budget(workers) {}
@@ -115,9 +131,15 @@ class PoolRegistry {
   template <typename Change>
   void change(Server& server, const std::string& reason, Change change);
   ServerReport report(const Server& server, const ServerConfig& config, int64_t now_ms) const;
+  bool may_eject(const PoolState& state, const OutlierConfig& rules) const;
+  void end_ejection(Server& server, const std::string& reason);
+  void end_ejections(PoolState& state);
+  void note_recovery(Record& record, const StatusChange& change, const PoolConfig& pool) const;
+  bool any_starts_slowly(const PoolState& state) const;
   std::shared_ptr<const Pool> build(PoolState& state) const;
 
   const size_t workers_;
+  const Clock clock_;
   std::map<std::string, std::unique_ptr<PoolState>> states_;
   std::vector<Removed> removed_;
   std::unordered_map<const Server*, Record> records_;

@@ -28,12 +28,14 @@ struct alignas(64) ServerCell {
 // while it is in a worker's snapshot or has work in progress; between, any thread.
 class Server {
  public:
-  Server(std::string pool, std::string name, const Address& address, LoadTable::Counter& active,
+  // Takes a slot of `load`, which is the pool's and outlives the server.
+  Server(std::string pool, std::string name, const Address& address, LoadTable& load,
          size_t workers)
       : pool_(std::move(pool)),
         name_(std::move(name)),
         address_(address),
-        active_(active),
+        active_(load.acquire_slot()),
+        line_(load.line()),
         cells_(workers) {}
 
   const std::string& pool() const { return pool_; }
@@ -43,10 +45,15 @@ class Server {
   // Work in progress, all workers.
   LoadTable::Counter& active() { return active_; }
   const LoadTable::Counter& active() const { return active_; }
+  // Who waits for servers of its pool.
+  WaitLine& line() const { return line_; }
 
   // After a failed connect of live traffic every worker passes this server over until then
   // (monotonic ms; 0 = not avoided), unless it is the last.
   std::atomic<int64_t> avoid_until_ms{0};
+
+  // Of live traffic, with no success between; see pool/outlier.h.
+  std::atomic<uint32_t> failures_in_a_row{0};
 
   // Peak EWMA of connect and first-byte time.
   Latency latency;
@@ -59,11 +66,12 @@ class Server {
   const std::string name_;
   const Address address_;
   LoadTable::Counter& active_;
+  WaitLine& line_;
   std::vector<ServerCell> cells_;
 };
 
 // One unit of work counted at a server: the only way to be counted. Gives the count back when it
-// dies. Any thread, one at a time.
+// dies, which somebody may wait for. Any thread, one at a time.
 class Lease {
  public:
   Lease() = default;
@@ -84,7 +92,18 @@ class Lease {
   Server* server() const { return server_; }
   explicit operator bool() const { return server_ != nullptr; }
   void reset() {
-    if (server_) std::exchange(server_, nullptr)->active().fetch_sub(1, std::memory_order_release);
+    if (server_ == nullptr) return;
+    Server* server = std::exchange(server_, nullptr);
+    WaitLine& line = server->line();
+    // From here on the server may be freed. Sequentially consistent, with waiting(): see WaitLine.
+    server->active().fetch_sub(1, std::memory_order_seq_cst);
+    if (line.waiting() > 0) line.released(server);
+  }
+  // The same for work that never began because the server cannot be reached: that is no room for
+  // anybody who waits.
+  void drop() {
+    if (server_ == nullptr) return;
+    std::exchange(server_, nullptr)->active().fetch_sub(1, std::memory_order_seq_cst);
   }
 
  private:

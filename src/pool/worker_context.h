@@ -9,6 +9,7 @@
 #include "net/connection_limit.h"
 #include "net/event_loop.h"
 #include "net/late_resets.h"
+#include "net/mailbox.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
 #include "pool/server.h"
@@ -21,6 +22,8 @@ class ControlReports {
   virtual ~ControlReports() = default;
   // A connect of live traffic failed: check this server at once.
   virtual void connect_failed(Server& server) = 0;
+  // Live traffic failed there as often in a row as outlier_detection allows.
+  virtual void keeps_failing(Server& server) = 0;
 };
 
 // The other workers, as one of them sees them.
@@ -42,6 +45,7 @@ class Peers {
 struct WorkerContext {
   size_t index;
   EventLoop& loop;
+  Mailbox& mailbox;
   TimeoutQueue& timeouts;
   RelayTools& relay;
   LateResets& resets;

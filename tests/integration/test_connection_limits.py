@@ -104,6 +104,7 @@ def test_a_reload_moves_a_limit(lb, swarm, scope):
 def test_connections_beyond_the_limits_of_all_servers_are_reset(lb, swarm, workers):
     a, b = swarm("a"), swarm("b")
     proxy = lb(tcp_config({"address": a, "max_connections": 5}, {"address": b, "max_connections": 7},
+                          pool={"queue": "off"},
                           runtime={"workers": workers, "drain_timeout": "1s"}))
     with contextlib.ExitStack() as clients:
         heard = [hears(proxy, clients) for _ in range(30)]

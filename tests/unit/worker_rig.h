@@ -7,6 +7,7 @@
 #include "net/connection_limit.h"
 #include "net/event_loop.h"
 #include "net/late_resets.h"
+#include "net/mailbox.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
 #include "pool/worker_context.h"
@@ -21,12 +22,14 @@ class WorkerRig final : private ControlReports, private Peers {
       : connections(limit, 1, [this](size_t) { ++wakes; }) {}
 
   EventLoop loop;
+  Mailbox mailbox{loop};
   TimeoutQueue timeouts{loop};
   RelayTools relay{loop, 4};
   LateResets resets{loop};
   ConnectionLimit connections;
   WorkerContext context{.index = 0,
                         .loop = loop,
+                        .mailbox = mailbox,
                         .timeouts = timeouts,
                         .relay = relay,
                         .resets = resets,
@@ -36,6 +39,7 @@ class WorkerRig final : private ControlReports, private Peers {
                         .random_state = 1};
 
   std::vector<Server*> connects_failed;  // as reported to the control thread
+  std::vector<Server*> failing;          // likewise
   int wakes = 0;
   int sessions = 0;  // open now
   int sessions_ever = 0;
@@ -44,6 +48,7 @@ class WorkerRig final : private ControlReports, private Peers {
 
  private:
   void connect_failed(Server& server) override { connects_failed.push_back(&server); }
+  void keeps_failing(Server& server) override { failing.push_back(&server); }
   bool pass_on(const std::string&, ConnectionLimit&, Fd& client, const Address&) override {
     if (!peers_take_all) return false;
     passed_on.push_back(std::move(client));

@@ -153,6 +153,7 @@ class FakeServer:
 
     def come_back(self):
         """Listens on the same address again."""
+        self._ended.clear()
         self._listen(self.address)
 
     def hang_up(self):
@@ -177,9 +178,10 @@ class FakeServer:
 class DeafServer:
     """Listens but lets no connect finish: its queue is full, so the kernel drops every SYN."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1:0"):
         self._listener = socket.socket()
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(parse(address)[1])
         self._listener.listen(0)
         self.address = written(self._listener.getsockname())
         self._fillers = []

@@ -30,6 +30,11 @@ class _Program:
         self._process.stdin.flush()
         return self.read_line()
 
+    def kill(self):
+        """As the kernel ends it: what was open is reset, what comes is refused."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self):
         """What it said last."""
         if self._process.returncode is None:

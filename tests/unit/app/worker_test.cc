@@ -145,6 +145,7 @@ class WorkerTest : public testing::Test, private ControlReports {
   WorkerTeam team_{2, mailbox_, *this, connections_};
 
  private:
+  void keeps_failing(Server&) override {}
   void connect_failed(Server&) override { ++connects_failed_; }
 };
 

@@ -42,7 +42,7 @@ class Loader : public testing::Test {
 
 TEST_F(Loader, ReportsAllProblemsOfAFileInOneRunInTheOrderOfTheFile) {
   auto result = load_config_text(R"(pools:
-  db: {servers: [10.0.0.1], wieght: 3}
+  db: {servers: [10.0.0.1], blance: 3}
   db: {}
 listeners:
   a: {address: "80", pool: no, backlog: 0, backlog: 1, timeouts: {idle: "${LB_TEST_UNSET}"}}
@@ -55,8 +55,7 @@ runtime: {workers: many}
   EXPECT_EQ(report,
             "lb.yaml:2:18: pools.db.servers[0]: '10.0.0.1' has no port; write 10.0.0.1:80, "
             "[2001:db8::1]:80, app.example:80 or unix:/run/app.sock\n"
-            "lb.yaml:2:29: pools.db.wieght: unknown key; the keys here are balance, hash_on, "
-            "servers, source, health_check, retries, on_down, timeouts, send_proxy_protocol\n"
+            "lb.yaml:2:29: pools.db.blance: unknown key; did you mean 'balance'?\n"
             "lb.yaml:3:3: pools.db: duplicate key; it stands in line 2 already\n"
             "lb.yaml:5:16: listeners.a.address: 80 has no ':'; write ':80' in quotes for a port of "
             "every address\n"

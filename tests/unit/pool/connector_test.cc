@@ -11,9 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "../loopback.h"
-#include "../worker_rig.h"
-#include "servers.h"
+#include "connector_rig.h"
 
 namespace lb {
 namespace {
@@ -21,51 +19,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using Step = Connector::Step;
-
-// A pool of servers at addresses of this machine. The connects themselves fail or not as the test
-// says: it is the owner who watches them.
-class ConnectorTest : public testing::Test {
- protected:
-  ConnectorTest() { config_->retries = {.attempts = 2}; }
-
-  Server& add(const std::string& address) {
-    Server& server = servers_.add(1, "s" + std::to_string(servers_.size()), address);
-    members_.push_back({&server, ServerStatus::healthy, 1, kNoLimit, false});
-    return server;
-  }
-  void add(size_t count) {
-    for (size_t i = 0; i < count; ++i) add(listening_.address().to_string());
-  }
-  Pool pool() { return Pool(config_, members_, servers_.load(), budget_); }
-
-  Step next(Connector& connector, const Pool& pool) {
-    return connector.next(pool, rig_.context, 0);
-  }
-  // The try under way ends in `error`.
-  Step fail(Connector& connector, const Pool& pool, int error = ECONNREFUSED) {
-    connector.take_fd();
-    return connector.failed(error, connector.take_lease(), pool, rig_.context, 0);
-  }
-  // The server that is being tried; it stays leased.
-  static Server* trying(Connector& connector, Lease& lease) {
-    lease = connector.take_lease();
-    return lease.server();
-  }
-  void wait_until_ms(int64_t time_ms) {
-    run_until(rig_.loop, [&] { return rig_.loop.now_ms() >= time_ms; });
-  }
-  void use_up_budget() {
-    while (budget_.take(config_->retries.budget_percent, rig_.loop.now_ms())) {
-    }
-  }
-
-  WorkerRig rig_;
-  Listening listening_;
-  Servers servers_{{}};
-  std::vector<Member> members_;
-  std::shared_ptr<PoolConfig> config_ = std::make_shared<PoolConfig>();
-  RetryBudget budget_{1};
-};
 
 TEST_F(ConnectorTest, ConnectsToAServerAndCountsIt) {
   add(1);
@@ -239,6 +192,25 @@ TEST_F(ConnectorTest, SaysWhyThereIsNoServer) {
   Pool empty = pool();
   Connector connector;
   EXPECT_EQ(next(connector, empty), Step::no_server);
+}
+
+TEST_F(ConnectorTest, FailedConnectsInARowMakeAnOutlierAnErrorOfOursDoesNot) {
+  add(1);
+  config_->outlier_detection = OutlierConfig{.consecutive_failures = 3};
+  Pool pool = this->pool();
+  for (int i = 0; i < 2; ++i) {
+    Connector connector;
+    ASSERT_EQ(next(connector, pool), Step::connecting);
+    fail(connector, pool);
+  }
+  Connector ours;
+  ASSERT_EQ(next(ours, pool), Step::connecting);
+  ours.failed(EADDRNOTAVAIL, ours.take_lease(), pool, rig_.context, 0);
+  EXPECT_TRUE(rig_.failing.empty());
+  Connector third;
+  ASSERT_EQ(next(third, pool), Step::connecting);
+  fail(third, pool);
+  EXPECT_EQ(rig_.failing, std::vector<Server*>{&servers_[0]});
 }
 
 TEST_F(ConnectorTest, AFailedServerIsAvoidedAndReportedOnce) {

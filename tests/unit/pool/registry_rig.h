@@ -66,7 +66,36 @@ class RegistryTest : public testing::Test {
 
   Config config_;
   PoolRegistry::Names names_;
-  PoolRegistry registry_{2};
+  int64_t now_ms_ = 1'000'000;
+  PoolRegistry registry_{2, [this] { return now_ms_; }};
+};
+
+// Servers without checks, some of which live traffic fails at.
+class OutlierRegistryTest : public RegistryTest {
+ protected:
+  void set_up(size_t servers, uint32_t max_ejected_percent) {
+    std::vector<ServerConfig> configs;
+    for (size_t i = 0; i < servers; ++i) {
+      configs.push_back(server("s" + std::to_string(i), "10.0.0." + std::to_string(i + 1) + ":80"));
+    }
+    set_pool("web", configs);
+    PoolConfig& pool = config_.pools["web"];
+    pool.health_check.enabled = false;
+    pool.outlier_detection = OutlierConfig{.consecutive_failures = 4,
+                                           .eject_for = milliseconds(1'000),
+                                           .max_ejected_percent = max_ejected_percent};
+    apply();
+    registry_.pools();
+  }
+  Server& at(size_t i) { return *find("web", "s" + std::to_string(i)); }
+  bool ejected(size_t i) { return registry_.status(at(i)) == ServerStatus::ejected; }
+  // Ejects what may be, and counts.
+  size_t eject_all(size_t servers) {
+    for (size_t i = 0; i < servers; ++i) registry_.eject(at(i));
+    size_t count = 0;
+    for (size_t i = 0; i < servers; ++i) count += ejected(i) ? 1 : 0;
+    return count;
+  }
 };
 
 inline std::vector<std::string> names_of(const std::vector<Server*>& servers) {

@@ -57,6 +57,157 @@ TEST_F(RegistryTest, EveryInputTakesAServerOutOfItsGroupAndIsTold) {
   }
 }
 
+TEST_F(OutlierRegistryTest, AnEjectedServerIsBackWhenItsTimeIsOver) {
+  set_up(3, 50);
+  registry_.eject(at(1));
+  EXPECT_TRUE(ejected(1));
+  EXPECT_EQ(member("web", "s1").status, ServerStatus::ejected);
+  EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 1'000);
+  now_ms_ += 999;
+  registry_.advance();
+  EXPECT_TRUE(ejected(1));
+  now_ms_ += 1;
+  registry_.advance();
+  EXPECT_EQ(registry_.status(at(1)), ServerStatus::healthy);
+  EXPECT_TRUE(registry_.dirty());
+  EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
+  EXPECT_EQ(at(1).failures_in_a_row, 3u) << "one more failure is enough";
+  auto history = registry_.report(0).at(1).history;
+  ASSERT_EQ(history.size(), 2u);
+  EXPECT_EQ(history[0].reason, "4 failures in a row, ejected for 1000 ms (ejection 1)");
+  EXPECT_EQ(history[1].reason, "its ejection is over");
+
+  registry_.eject(at(1));
+  EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 2'000) << "the second one";
+}
+
+TEST_F(OutlierRegistryTest, NoMoreThanMaxEjectedRoundedDown) {
+  struct Row {
+    size_t servers;
+    uint32_t percent;
+    size_t ejected;
+  };
+  for (Row row : {Row{1, 100, 0}, Row{2, 49, 0}, Row{2, 50, 1}, Row{3, 50, 1}, Row{3, 66, 1},
+                  Row{3, 67, 2}, Row{10, 50, 5}, Row{10, 0, 0}, Row{3, 100, 2}}) {
+    set_pool("web", {});
+    apply();
+    registry_.pools();
+    registry_.collect();
+    set_up(row.servers, row.percent);
+    EXPECT_EQ(eject_all(row.servers), row.ejected) << row.servers << " at " << row.percent;
+  }
+}
+
+TEST_F(OutlierRegistryTest, TheLastUsableServerIsNotEjected) {
+  set_up(3, 100);
+  registry_.set_admin_state(at(0), AdminState::maintenance, "by api");
+  registry_.eject(at(1));
+  EXPECT_TRUE(ejected(1));
+  registry_.eject(at(2));
+  EXPECT_FALSE(ejected(2));
+}
+
+TEST_F(OutlierRegistryTest, WhoIsOutAlreadyOrGoneIsNotEjected) {
+  set_up(4, 100);
+  Server& gone = at(3);
+  config_.pools["web"].servers.pop_back();
+  apply();
+  registry_.set_admin_state(at(0), AdminState::drain, "by api");
+  registry_.eject(at(0));
+  registry_.eject(gone);
+  EXPECT_EQ(registry_.status(at(0)), ServerStatus::draining);
+  registry_.set_admin_state(at(0), AdminState::ready, "by api");
+  EXPECT_EQ(registry_.status(at(0)), ServerStatus::healthy);
+  EXPECT_EQ(registry_.status(gone), ServerStatus::draining);
+  EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
+}
+
+TEST_F(OutlierRegistryTest, WithoutDetectionNobodyIsOrStaysEjected) {
+  set_up(3, 100);
+  registry_.eject(at(0));
+  EXPECT_TRUE(ejected(0));
+  config_.pools["web"].outlier_detection.reset();
+  apply();
+  EXPECT_EQ(registry_.status(at(0)), ServerStatus::healthy);
+  registry_.eject(at(0));
+  EXPECT_EQ(registry_.status(at(0)), ServerStatus::healthy);
+}
+
+TEST_F(RegistryTest, ARecoveredServersShareGrowsToFull) {
+  ServerConfig b = server("b", "10.0.0.2:80");
+  b.weight = 3;
+  set_pool("web", {server("a", "10.0.0.1:80"), b});
+  config_.pools["web"].slow_start = milliseconds(1'000);
+  apply();
+  Server& server_a = *find("web", "a");
+  Server& server_b = *find("web", "b");
+  registry_.set_health(server_a, Health::healthy, "checked");
+  registry_.set_health(server_b, Health::healthy, "checked");
+  EXPECT_EQ(member("web", "b").weight, 3u) << "not at the start";
+  EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
+
+  registry_.set_health(server_b, Health::unhealthy, "checked");
+  registry_.set_health(server_b, Health::healthy, "checked");
+  EXPECT_EQ(member("web", "a").weight, 100u);
+  EXPECT_EQ(member("web", "b").weight, 15u) << "a twentieth of three times as much";
+  EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 50);
+  now_ms_ += 500;
+  registry_.advance();
+  EXPECT_EQ(member("web", "b").weight, 3u * 55u);
+  now_ms_ += 500;
+  registry_.advance();
+  EXPECT_EQ(member("web", "a").weight, 1u);
+  EXPECT_EQ(member("web", "b").weight, 3u);
+  EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
+}
+
+TEST_F(RegistryTest, WhatCountsAsRecovered) {
+  struct Row {
+    const char* what;
+    std::function<void(Server&)> leave;
+    std::function<void(Server&)> come_back;
+    Balance balance;
+    bool slow;
+  };
+  auto down = [this](Server& s) { registry_.set_health(s, Health::unhealthy, "checked"); };
+  auto up = [this](Server& s) { registry_.set_health(s, Health::healthy, "checked"); };
+  auto admin = [this](AdminState state) {
+    return [this, state](Server& s) { registry_.set_admin_state(s, state, "by api"); };
+  };
+  auto eject = [this](Server& s) { registry_.eject(s); };
+  auto wait = [this](Server&) {
+    now_ms_ += 1'000;
+    registry_.advance();
+  };
+  const Row rows[] = {
+      {"checks", down, up, Balance::round_robin, true},
+      {"maintenance", admin(AdminState::maintenance), admin(AdminState::ready),
+       Balance::least_connections, true},
+      {"ejection", eject, wait, Balance::random, true},
+      {"drained", admin(AdminState::drain), admin(AdminState::ready), Balance::round_robin, false},
+      {"hashes are not scaled", down, up, Balance::hash, false},
+      {"still down", down, admin(AdminState::ready), Balance::round_robin, false},
+  };
+  for (const Row& row : rows) {
+    set_pool("web", {server("a", "10.0.0.1:80"), server("b", "10.0.0.2:80")});
+    PoolConfig& pool = config_.pools["web"];
+    pool.balance = row.balance;
+    pool.slow_start = milliseconds(60'000);
+    pool.outlier_detection = OutlierConfig{.eject_for = milliseconds(1'000)};
+    apply();
+    Server& a = *find("web", "a");
+    up(a);
+    up(*find("web", "b"));
+    row.leave(a);
+    row.come_back(a);
+    EXPECT_EQ(member("web", "b").weight, row.slow ? 100u : 1u) << row.what;
+    set_pool("web", {});
+    apply();
+    registry_.pools();
+    registry_.collect();
+  }
+}
+
 TEST_F(RegistryTest, WithChecksSwitchedOffServersAreHealthyAndOnAgainUnknown) {
   set_pool("web", {server("a", "10.0.0.1:80")});
   apply();

@@ -28,8 +28,8 @@ class Servers {
                "10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ":80");
   }
   Server& add(uint32_t weight, const std::string& name, const std::string& address) {
-    servers_.push_back(std::make_unique<Server>("pool", name, Address::parse(address).value(),
-                                                load_->acquire_slot(), 1));
+    servers_.push_back(
+        std::make_unique<Server>("pool", name, Address::parse(address).value(), *load_, 1));
     weights_.push_back(weight);
     return *servers_.back();
   }
