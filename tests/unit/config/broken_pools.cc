@@ -107,7 +107,7 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("queue: {timeout: 0s}"), 5, 22, "pools.db.queue.timeout", "1ms to 1d"},
       {with_pool("queue: {timout: 1s}"), 5, 13, "pools.db.queue.timout", "mean 'timeout'?"},
       {with_pool("hold: 15"), 5, 11, "pools.db.hold", "no unit"},
-      {with_pool("hold: on"), 5, 11, "pools.db.hold", "off"},
+      {with_pool("hold: on"), 5, 11, "pools.db.hold", "not a duration"},
       {with_pool("hold: 2d"), 5, 11, "pools.db.hold", "1ms to 1d"},
       // Known, but not yet.
       {with_pool("sticky: {by: source_ip}"), 5, 5, "pools.db.sticky", "not built"},

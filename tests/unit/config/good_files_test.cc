@@ -228,10 +228,10 @@ TEST(GoodFiles, EveryKeyOfAPoolTakesItsValue) {
     on_down: close
     timeouts: {connect: 100ms}
     send_proxy_protocol: v2
-    outlier_detection: {consecutive_failures: 3, eject_for: 10s, max_ejected: 20%}
-    slow_start: 1m
-    queue: {size: 7, timeout: 250ms}
-    hold: 15s
+    outlier_detection: off
+    slow_start: off
+    queue: off
+    hold: off
     sticky: off
     tls: off
     keep_alive_connections: off
@@ -245,10 +245,6 @@ TEST(GoodFiles, EveryKeyOfAPoolTakesItsValue) {
       (HealthCheckConfig{true, CheckType::tcp, milliseconds(10'000), milliseconds(20'000), 1, 5,
                          milliseconds(100), 9000, std::string("PING\r\n\0\x01", 8), "+PONG"}));
   EXPECT_EQ(pool.retries, (RetriesConfig{0, milliseconds(0), milliseconds(2'000), 100}));
-  EXPECT_EQ(pool.outlier_detection, (OutlierConfig{3, milliseconds(10'000), 20}));
-  EXPECT_EQ(pool.slow_start, milliseconds(60'000));
-  EXPECT_EQ(pool.queue, (QueueConfig{7, milliseconds(250)}));
-  EXPECT_EQ(pool.hold, milliseconds(15'000));
   EXPECT_EQ(pool.on_down, OnDown::close);
   EXPECT_EQ(pool.connect_timeout, milliseconds(100));
   EXPECT_EQ(pool.send_proxy_protocol, SendProxyProtocol::v2);
@@ -299,23 +295,6 @@ TEST(GoodFiles, EveryKeyOfATypeOfCheckTakesItsValue) {
   auto dns = check_of("type: dns, query: {name: db.example., type: AAAA}");
   EXPECT_EQ(dns.type, CheckType::dns);
   EXPECT_EQ(dns.query, (DnsQuestion{"db.example", 28}));
-}
-
-TEST(GoodFiles, ClientsQueueForASecondAndAreHeldOnlyWhereAsked) {
-  auto usual = loaded(with_pool("queue: {}")).config.pools.at("db");
-  EXPECT_EQ(usual.queue, (QueueConfig{1024, milliseconds(1'000)}));
-  EXPECT_EQ(usual.hold, milliseconds(0));
-  auto off = loaded(with_pool("queue: off\n    hold: off")).config.pools.at("db");
-  EXPECT_EQ(off.queue, (QueueConfig{1024, milliseconds(0)}));
-  EXPECT_EQ(off.hold, milliseconds(0));
-}
-
-TEST(GoodFiles, OutlierDetectionIsOffUnlessGivenAndItsKeysHaveDefaults) {
-  EXPECT_FALSE(loaded(with_pool("outlier_detection: off")).config.pools.at("db").outlier_detection);
-  auto pool = loaded(with_pool("outlier_detection: {}")).config.pools.at("db");
-  EXPECT_EQ(pool.outlier_detection, (OutlierConfig{5, milliseconds(30'000), 50}));
-  EXPECT_EQ(pool.slow_start, milliseconds(0));
-  EXPECT_EQ(loaded(with_pool("slow_start: off")).config.pools.at("db").slow_start, milliseconds(0));
 }
 
 TEST(GoodFiles, AWordAndItsAliasesNameTheSameAlgorithm) {

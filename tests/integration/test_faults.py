@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+"""The table "What clients see of a fault" of docs/operations.md, row by row: what a client sees while
+one of two servers has the fault, how soon traffic leaves that server, and how soon it is back."""
+
+import collections
+import contextlib
+import threading
+import time
+
+import pytest
+from lbtest import FakeServer, connect, tcp_config, wait_until
+from lbtest.fake import DeafServer, resets, silent
+from lbtest.swarm import EchoSwarm, ShortConnections
+
+LATE_S = 0.6  # what a busy machine may add
+# The defaults of lb.yaml, twenty times as fast.
+INTERVAL_S, FAST_S, TIMEOUT_S, CONNECT_S, FALL, RISE = 0.25, 0.05, 0.1, 0.1, 3, 2
+EJECT_S = 0.4
+PATIENCE_S = 0.3  # of a client
+
+NOTICED_S = 1.1 * (INTERVAL_S + (FALL - 1) * FAST_S) + FALL * TIMEOUT_S
+BACK_S = 1.1 * RISE * FAST_S
+
+CHECK = {"interval": "250ms", "fast_interval": "50ms", "timeout": "100ms", "fall": FALL,
+         "rise": RISE}
+ASKS = {**CHECK, "send": "PING\r\n", "expect": "+PONG"}
+HTTP = {**CHECK, "type": "http", "path": "/health"}
+
+
+def answers(name, delay_s=0.0, status="200 OK"):
+    """A server that says its name when asked, PONG to a PING, and its status to an HTTP check."""
+
+    def behaviour(connection):
+        while said := connection.socket.recv(1000):
+            time.sleep(delay_s)
+            if said.startswith(b"PING"):
+                connection.send(b"+PONG\r\n")
+            elif said.startswith(b"GET"):
+                connection.send(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n"
+                                "Connection: close\r\n\r\n".encode())
+                return
+            else:
+                connection.send(name.encode() + b"\n")
+
+    return behaviour
+
+
+class Clients:
+    """One client after the other, a few hundred a second, each with a new connection."""
+
+    def __init__(self, proxy, patience_s=PATIENCE_S):
+        self.seen = []  # (when, what), the latest last
+        self._patience_s = patience_s
+        self._proxy = proxy
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self):
+        while not self._ended.is_set():
+            began = time.monotonic()
+            try:
+                with connect(self._proxy.address, timeout_s=self._patience_s) as client:
+                    what = client.send(b"who\n").receive_line().decode().strip()
+            except (OSError, AssertionError) as problem:
+                what = "timeout" if isinstance(problem, TimeoutError) else "error"
+            self.seen.append((began, what))
+            time.sleep(0.005)
+
+    def since(self, moment):
+        return collections.Counter(what for when, what in list(self.seen) if when >= moment)
+
+    def wait_served_by(self, name, since):
+        return wait_until(lambda: self.since(since)[name], f"{name} serves") and time.monotonic()
+
+    def end(self):
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+
+@contextlib.contextmanager
+def in_place_of(server, fault):
+    """What stands at the server's address meanwhile."""
+    server.go_down()
+    server.hang_up()
+    other = fault(server.address)
+    yield
+    if other:
+        other.stop()
+
+
+def behaves(behaviour):
+    return lambda address: FakeServer(behaviour, address=address)
+
+
+OUTLIER = {"outlier_detection": {"consecutive_failures": 5, "eject_for": "400ms"}}
+Row = collections.namedtuple("Row", "fault pool sees leaves_s back_s")
+ROWS = {
+    "killed": Row(lambda address: None, {"health_check": CHECK}, set(), 0, BACK_S),
+    "silent": Row(lambda address: DeafServer(address), {"health_check": CHECK}, set(),
+                  NOTICED_S, BACK_S),
+    "never answers": Row(behaves(silent), {"health_check": ASKS}, {"timeout"}, NOTICED_S, BACK_S),
+    "answers slowly": Row(behaves(answers("a", delay_s=1.0)), {"health_check": ASKS}, {"timeout"},
+                          NOTICED_S, BACK_S),
+    "resets on accept": Row(behaves(resets), {"health_check": CHECK, **OUTLIER}, {"error"},
+                            0.2, 2 * EJECT_S),
+    "http 500": Row(behaves(answers("a", status="500 Oh")), {"health_check": HTTP}, {"a"},
+                    NOTICED_S, BACK_S),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_clients_see_of_a_fault(lb, server, name):
+    row = ROWS[name]
+    a, b = server(answers("a")), server(answers("b"))
+    proxy = lb(tcp_config({"name": "a", "address": a}, {"name": "b", "address": b},
+                          pool={**row.pool, "timeouts": {"connect": "100ms"}},
+                          runtime={"workers": 2, "drain_timeout": "1s"}))
+    proxy.wait_log("a is healthy")
+    proxy.wait_log("b is healthy")
+    clients = Clients(proxy)
+    try:
+        clients.wait_served_by("a", 0)
+        with in_place_of(a, row.fault):
+            began = time.monotonic()
+            time.sleep(row.leaves_s + LATE_S)
+            left = time.monotonic()
+            time.sleep(0.3)
+            during = set(clients.since(began + 0.05)) - {"b"}
+            assert during <= row.sees, f"clients saw {during}"
+            if name != "resets on accept":  # which is tried again when its ejection is over
+                assert set(clients.since(left)) == {"b"}, "traffic has left it"
+        a.come_back()
+        repaired = time.monotonic()
+        served = clients.wait_served_by("a", repaired)
+        assert served - repaired < row.back_s + LATE_S
+    finally:
+        clients.end()
+
+
+def test_each_time_it_flaps_clients_see_nothing(lb, server):
+    a, b = server(answers("a")), server(answers("b"))
+    proxy = lb(tcp_config({"name": "a", "address": a}, b, pool={"health_check": CHECK},
+                          runtime={"workers": 2, "drain_timeout": "1s"}))
+    proxy.wait_log("a is healthy")
+    clients = Clients(proxy)
+    try:
+        for _ in range(4):
+            clients.wait_served_by("a", time.monotonic())
+            a.go_down()
+            time.sleep(0.15)
+            a.come_back()
+        clients.wait_served_by("a", time.monotonic())
+        assert set(clients.since(0)) == {"a", "b"}
+    finally:
+        clients.end()
+
+
+def test_ejections_grow_and_a_success_ends_the_row(lb, server):
+    a, b = server(resets), server(answers("b"))
+    proxy = lb(tcp_config({"name": "a", "address": a}, b, runtime={"workers": 2},
+                          pool={"outlier_detection": {"consecutive_failures": 3,
+                                                      "eject_for": "200ms"}}))
+    clients = Clients(proxy)
+    try:
+        for number in (1, 2, 3):
+            proxy.wait_log(rf"a is ejected .*3 failures in a row, ejected for {200 * number} ms "
+                           rf"\(ejection {number}\)")
+    finally:
+        clients.end()
+    seen = clients.since(0)
+    assert 5 <= seen["error"] < 40, "three, then mostly one each time it is tried again"
+
+
+def test_a_pool_of_one_is_never_ejected(lb, server):
+    a = server(resets)
+    proxy = lb(tcp_config({"name": "a", "address": a}, pool={
+        "outlier_detection": {"consecutive_failures": 1, "max_ejected": "100%"}}))
+    for _ in range(5):
+        proxy.connect().expect_reset(saying=b"hello")
+    assert "ejected" not in proxy.log()
+
+
+def test_a_recovered_servers_share_grows(lb, server):
+    a, b = server(answers("a")), server(answers("b"))
+    proxy = lb(tcp_config({"name": "a", "address": a}, {"name": "b", "address": b},
+                          pool={"health_check": CHECK, "slow_start": "3s"},
+                          runtime={"workers": 2}))
+    proxy.wait_log("a is healthy")
+    proxy.wait_log("b is healthy")
+    a.go_down()
+    proxy.wait_log("a is unhealthy")
+    a.come_back()
+    proxy.wait_log(r"a is healthy \(was unhealthy\)")
+    began = time.monotonic()
+    clients = Clients(proxy)
+    try:
+        time.sleep(1.0)
+        early = clients.since(began)
+        time.sleep(2.5)
+        late_began = time.monotonic()
+        time.sleep(0.5)
+        late = clients.since(late_began)
+    finally:
+        clients.end()
+    assert early["a"] < 0.35 * early["b"], early
+    assert abs(late["a"] - late["b"]) < 0.25 * (late["a"] + late["b"]), late
+
+
+def test_killing_one_of_three_under_load_is_seen_by_nobody(lb):
+    servers = [EchoSwarm() for _ in range(3)]
+    try:
+        proxy = lb(tcp_config(*(one.address for one in servers), runtime={"workers": 2},
+                              pool={"health_check": {"interval": "1s", "fast_interval": "200ms"}}))
+        load = ShortConnections(proxy.address, 40)
+        wait_until(lambda: servers[0].connections() > 500, "it is under load")
+        servers[0].kill()
+        before = servers[1].connections()
+        wait_until(lambda: servers[1].connections() > before + 2000, "the others serve",
+                   timeout_s=30)
+        got = load.results()
+    finally:
+        for one in servers[1:]:
+            one.end()
+    # Who was connected to it at that moment has lost its server; nobody else notices.
+    assert sum(got["errors"].values()) <= 40 and got["stalled"] == 0, got
+    assert set(got["errors"]) <= {"ConnectionResetError", "answer b''"}, got
+
+
+def test_of_a_thousand_servers_three_hundred_are_dead(lb, server):
+    one = server(answers("good"))
+    port = one.port
+    good = [f"127.1.{i // 250}.{i % 250 + 1}:{port}" for i in range(700)]
+    dead = [f"127.2.{i // 250}.{i % 250 + 1}:9" for i in range(300)]
+    one.stop()
+    everywhere = FakeServer(answers("good"), address=f"0.0.0.0:{port}")
+    try:
+        proxy = lb(tcp_config(*good, *dead, runtime={"workers": 2},
+                              pool={"health_check": {"interval": "1s", "fast_interval": "1s"}}))
+        clients = Clients(proxy, patience_s=5.0)
+        wait_until(lambda: proxy.log().count("is unhealthy") == 300, "the dead are known", 30)
+        known = time.monotonic()
+        wait_until(lambda: clients.since(known)["good"] > 300, "traffic goes on", 30)
+        clients.end()
+        assert set(clients.since(0)) == {"good"}
+    finally:
+        everywhere.hang_up()
+        everywhere.go_down()
