@@ -262,7 +262,8 @@ TEST_F(CheckerTest, NewRulesWhileAProbeIsUnderWayBeginNoSecondOne) {
 TEST_F(CheckerTest, AnotherPortThanTheTraffics) {
   HealthCheckConfig config = rarely();
   config.port = target_.address().port();
-  Address traffic = refusing_address();
+  Address traffic = target_.address();
+  traffic.set_port(refusing_address().port());
   checker_.watch(add(traffic), pool_of(config));
   ASSERT_TRUE(run_until_health(Health::healthy));
   EXPECT_EQ(target_.connections, 1);
