@@ -31,6 +31,7 @@ ProbeTls tls_for(const ProbeMeans& means, const ProbeTarget& target,
     tls.context = std::move(*context);
   } else {
     tls.problem = context.error().message;
+    log::error("checks of {} by TLS cannot be made: {}", target.address.to_string(), tls.problem);
   }
   return tls;
 }
