@@ -108,6 +108,28 @@ class WorkerTest : public testing::Test, private ControlReports {
       return got == bytes;
     });
   }
+  // A client of the listener "in", before `server`, that has yet to send its PROXY header.
+  Fd late_starter(const Listening& server) {
+    set_servers({server.address()});
+    add_listener("in");
+    auto trusting = std::make_shared<ListenerConfig>(*listeners_["in"]);
+    trusting->proxy_protocol_trusted = CidrSet({*Cidr::parse("127.0.0.0/8")});
+    listeners_["in"] = trusting;
+    publish();
+    Fd client = connect("in");
+    EXPECT_TRUE(run_until_sessions(1));
+    return client;
+  }
+  // It starts, and is served there.
+  void expect_start(const Fd& client, const Listening& there) {
+    send_some(client.get(), "PROXY TCP4 10.1.1.1 10.2.2.2 1000 80\r\nhello");
+    Fd at_server = arrive(there);
+    std::string got;
+    EXPECT_TRUE(run_until(control_, [&] {
+      receive(at_server.get(), got);
+      return got == "hello";
+    }));
+  }
   int end_of(const Fd& fd) {
     int end = -EAGAIN;
     std::string bytes;
@@ -254,47 +276,21 @@ TEST_F(WorkerTest, ARemovedListenersSessionsEndAfterTheDrainTimeout) {
 TEST_F(WorkerTest, ARemovedListenersLateStarterFindsAServerOfToday) {
   Listening gone;
   Listening today;
-  set_servers({gone.address()});
-  add_listener("in");
-  auto trusting = std::make_shared<ListenerConfig>(*listeners_["in"]);
-  trusting->proxy_protocol_trusted = CidrSet({*Cidr::parse("127.0.0.0/8")});
-  listeners_["in"] = trusting;
-  publish();
-  Fd client = connect("in");
-  ASSERT_TRUE(run_until_sessions(1));
+  Fd client = late_starter(gone);
   remove_listener("in");
   set_servers({today.address()});
   publish();
-  send_some(client.get(), "PROXY TCP4 10.1.1.1 10.2.2.2 1000 80\r\nhello");
-  Fd at_server = arrive(today);
-  std::string got;
-  EXPECT_TRUE(run_until(control_, [&] {
-    receive(at_server.get(), got);
-    return got == "hello";
-  }));
+  expect_start(client, today);
   EXPECT_FALSE(gone.try_accept());
 }
 
 TEST_F(WorkerTest, ARemovedListenersLateStarterOfAPoolThatIsGoneFindsTheServersItHad) {
   Listening gone;
-  set_servers({gone.address()});
-  add_listener("in");
-  auto trusting = std::make_shared<ListenerConfig>(*listeners_["in"]);
-  trusting->proxy_protocol_trusted = CidrSet({*Cidr::parse("127.0.0.0/8")});
-  listeners_["in"] = trusting;
-  publish();
-  Fd client = connect("in");
-  ASSERT_TRUE(run_until_sessions(1));
+  Fd client = late_starter(gone);
   remove_listener("in");
   config_.pools.clear();
   publish();
-  send_some(client.get(), "PROXY TCP4 10.1.1.1 10.2.2.2 1000 80\r\nhello");
-  Fd at_server = arrive(gone);
-  std::string got;
-  EXPECT_TRUE(run_until(control_, [&] {
-    receive(at_server.get(), got);
-    return got == "hello";
-  }));
+  expect_start(client, gone);
 }
 
 TEST_F(WorkerTest, AListenerThatComesBackIsServedAgain) {
