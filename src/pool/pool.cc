@@ -35,8 +35,7 @@ Count count_one(const Candidate& candidate, std::optional<uint32_t> seen) {
   // Who is told that it is full waits: it must see what was given back before (WaitLine).
   if (current >= candidate.limit) current = active.load(std::memory_order_seq_cst);
   while (current < candidate.limit) {
-    if (active.compare_exchange_weak(current, current + 1, std::memory_order_relaxed,
-                                     std::memory_order_seq_cst)) {
+    if (active.compare_exchange_weak(current, current + 1, std::memory_order_seq_cst)) {
       return Count::counted;
     }
     // Less work than seen makes the choice no worse.
