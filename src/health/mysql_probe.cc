@@ -26,9 +26,6 @@ constexpr unsigned kSyntaxError = 1064;
 constexpr const char* kLogins =
     "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519";
 
-// libmariadb's own stacks, one for each session: what goes on waits there.
-constexpr unsigned kOwnStack = 0;  // of the size that it finds right
-
 struct EndResult {
   void operator()(MYSQL_RES* result) const { mysql_free_result(result); }
 };
@@ -68,7 +65,7 @@ class MysqlProbe final : public SessionProbe {
   // No file of options is read unless one is asked for. What is read, once in the life of the
   // process, is /etc/services.
   void set_options() {
-    mysql_options(mysql_, MYSQL_OPT_NONBLOCK, &kOwnStack);
+    mysql_options(mysql_, MYSQL_OPT_NONBLOCK, nullptr);  // on a stack of the size it finds right
     unsigned off = 0;
     mysql_options(mysql_, MYSQL_OPT_LOCAL_INFILE, &off);  // the server could ask for any file
     mysql_options(mysql_, MARIADB_OPT_RESTRICTED_AUTH, kLogins);
@@ -145,7 +142,7 @@ class MysqlProbe final : public SessionProbe {
       return ask(Question::lag);
     }
     // Servers tell sessions that they end, so a session's first error may be its last word.
-    lost(std::string(mysql_error(mysql_)));
+    lost(mysql_error(mysql_));
   }
 
   void take_rows(const QueryResult& result) {

@@ -83,21 +83,25 @@ void SessionProbe::answered(std::string detail) {
   conclude({.passed = true, .detail = std::move(detail)});
 }
 
+// What is dropped may be what `why` stands in.
 void SessionProbe::refused(std::string_view why) {
+  std::string detail = first_line(why);
   drop();
-  conclude({.detail = first_line(why)});
+  conclude({.detail = std::move(detail)});
 }
 
 void SessionProbe::lost(std::string_view why) {
+  std::string detail = first_line(why);
   drop();
-  if (renewed_) return conclude({.detail = first_line(why)});
+  if (renewed_) return conclude({.detail = std::move(detail)});
   renewed_ = true;
   log_in();
 }
 
 void SessionProbe::lacks_resources(std::string_view why) {
+  std::string detail = first_line(why);
   drop();
-  conclude({.made = false, .detail = first_line(why)});
+  conclude({.made = false, .detail = std::move(detail)});
 }
 
 std::string first_line(std::string_view text) {
