@@ -153,9 +153,8 @@ void ProbeConnection::read() {
 }
 
 void ProbeConnection::fail(const std::string& why, bool made) {
-  const std::string reason = why;  // which may be the stream's
   close();
-  owner_.on_failed(reason, made);
+  owner_.on_failed(why, made);
 }
 
 }  // namespace lb
