@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What lb does when descriptors run out, and what it keeps once thousands of clients have left."""
+"""What lb does when descriptors or ports run out, and what it keeps once thousands of clients have left."""
 
 import resource
+import select
 import socket
+import subprocess
 import time
 
 import pytest
@@ -91,6 +93,22 @@ def test_descriptors_that_run_out_harm_nobody_who_is_served(lb, swarm, spare):
         wait_until(lambda: any(answered(late)), "those who left make room")
     limit_descriptors(proxy, 20_000)
     assert proxy.connect().receive(1) == b"!"
+
+
+def test_clients_wait_for_a_local_port_that_somebody_gives_back(lb, server, namespace):
+    machine = namespace()
+    subprocess.run([*machine.inside, "sysctl", "-qw", "net.ipv4.ip_local_port_range=40000 40009"],
+                   check=True)
+    one = machine.call(server, echo, "127.0.0.1:7000")
+    proxy = lb(tcp_config(one, address="127.0.0.1:7001", runtime=RUNTIME), inside=machine.inside)
+    clients = [machine.call(proxy.connect, None, f"127.0.0.{number}:20000").send(b"!")
+               for number in range(2, 16)]
+    served = {client for client in clients if select.select([client.socket], [], [], 0.3)[0]}
+    assert len(served) == 10
+    for client in served:
+        client.reset()
+    for client in set(clients) - served:
+        assert client.receive(1) == b"!"
 
 
 def test_checks_that_cannot_be_made_change_no_state(lb, server):
