@@ -27,8 +27,8 @@ ASKS = {**CHECK, "send": "PING\r\n", "expect": "+PONG"}
 HTTP = {**CHECK, "type": "http", "path": "/health"}
 
 
-def answers(name, delay_s=0.0, status="200 OK"):
-    """A server that says its name when asked, PONG to a PING, and its status to an HTTP check."""
+def answers(name, delay_s=0.0, status="200 OK", load=""):
+    """A server that says its name when asked, PONG to a PING, status and load to an HTTP check."""
 
     def behaviour(connection):
         while said := connection.socket.recv(1000):
@@ -36,8 +36,8 @@ def answers(name, delay_s=0.0, status="200 OK"):
             if said.startswith(b"PING"):
                 connection.send(b"+PONG\r\n")
             elif said.startswith(b"GET"):
-                connection.send(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n"
-                                "Connection: close\r\n\r\n".encode())
+                connection.send(f"HTTP/1.1 {status}\r\nContent-Length: {len(load)}\r\n"
+                                f"Connection: close\r\n\r\n{load}".encode())
                 return
             else:
                 connection.send(name.encode() + b"\n")
@@ -108,6 +108,9 @@ ROWS = {
                             0.2, 2 * EJECT_S),
     "http 500": Row(behaves(answers("a", status="500 Oh")), {"health_check": HTTP}, {"a"},
                     NOTICED_S, BACK_S),
+    "overload": Row(behaves(answers("a", load='{"cpu": 99}')),
+                    {"health_check": {**HTTP, "thresholds": {"cpu": "90%"}}}, {"a"},
+                    1.1 * INTERVAL_S + TIMEOUT_S, 4 * INTERVAL_S),
 }
 
 
