@@ -173,3 +173,41 @@ def test_a_replica_outlives_its_primary_for_max_lag(lb, primary, replica, passwo
     killed_at = time.monotonic()
     cluster.proxy.wait_log(r"read/b is unhealthy .*: replica, [3-9]\.\d s behind")
     assert time.monotonic() - killed_at > 2
+
+
+CLIENTS = 500
+
+
+@pytest.mark.seconds(120)
+def test_clients_wait_for_the_promotion_and_are_served_in_order(lb, primary, replica, password_file):
+    """Eight seconds without a primary: 500 clients come, none is refused, each is served in turn."""
+    cluster = Cluster(lb, {"a": primary, "b": replica}, password_file, write={
+        "hold": "15s", "queue": {"size": 1024, "timeout": "30s"}}, limit=60)
+    cluster.wait_settled()
+    primary.kill()
+    killed_at = time.monotonic()
+    cluster.proxy.wait_log("write/a is unhealthy")
+
+    async def come():
+        async def one(number):
+            await execute(cluster.write, f"insert into log (writer) values ({number})")
+
+        clients = []
+        for number in range(1, CLIENTS + 1):
+            clients.append(asyncio.create_task(one(number)))
+            await asyncio.sleep(0.005)
+        return await asyncio.gather(*clients, return_exceptions=True)
+
+    work = in_background(asyncio.run, come())
+    promotion = killed_at + 8
+    wait_until(lambda: time.monotonic() > promotion, "a promotion that takes its time")
+    assert replica.sql("select count(*) from log", address=cluster.read) == "0", "reads go on"
+    replica.promote()
+    refused = [answer for answer in work.result(60) if answer is not None]
+    assert not refused, refused[:5]
+    places = [int(writer) for writer in
+              replica.sql("select writer from log order by place").splitlines()]
+    assert sorted(places) == list(range(1, CLIENTS + 1)), "each has written once"
+    # Those who are served at the same time may overtake each other, nobody more.
+    furthest = max(abs(place - writer) for place, writer in enumerate(places, 1))
+    assert furthest < 100, f"one was served {furthest} places from its turn"
