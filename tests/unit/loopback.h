@@ -145,7 +145,8 @@ inline int option(int fd, int level, int name) {
   return value;
 }
 
-// While it lives, this process gets no new descriptor.
+// While it lives, this process gets no new descriptor. The undefined behaviour sanitizer wants one
+// to look at an object's type for the first time: do once before what is tested.
 class NoDescriptors {
  public:
   NoDescriptors() {

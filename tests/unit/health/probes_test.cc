@@ -295,9 +295,14 @@ TEST(Probes, WithoutTheMeansMakeNoCheck) {
     Address address = refusing_address();
     auto probe = make_probe({loop}, {.address = address}, of_type(type));
     std::optional<ProbeResult> result;
+    auto keep = [&](ProbeResult r) { result = std::move(r); };
+    probe->start(keep);
+    ASSERT_TRUE(run_until(loop, [&] { return result.has_value(); }));
+    EXPECT_TRUE(result->made);
+    result.reset();
     {
       NoDescriptors none;
-      probe->start([&](ProbeResult r) { result = std::move(r); });
+      probe->start(keep);
     }
     ASSERT_TRUE(run_until(loop, [&] { return result.has_value(); }));
     EXPECT_FALSE(result->made);

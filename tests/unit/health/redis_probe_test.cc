@@ -199,6 +199,8 @@ TEST_F(RedisProbeTest, ARefusedConnectIsAFailure) {
 }
 
 TEST_F(RedisProbeTest, WithoutDescriptorsNothingIsSaidOfTheServer) {
+  EXPECT_TRUE(check().made);
+  probe_.reset();
   NoDescriptors none;
   EXPECT_FALSE(check().made);
 }
