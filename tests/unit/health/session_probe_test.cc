@@ -138,6 +138,7 @@ TEST_P(LibraryProbe, CancellingASilentLoginEndsItsConnection) {
 TEST_P(LibraryProbe, WithoutDescriptorsNothingIsSaidOfTheServer) {
   FakeServer server(loop_);
   EXPECT_TRUE(check(refusing_address()).made);
+  probe_.reset();
   NoDescriptors none;
   EXPECT_FALSE(check(server.address()).made);
 }
