@@ -56,7 +56,8 @@ def test_roles_follow_read_only(lb, primary, replica, password_file):
     primary.sql("create table app.log (writer int)")
     wait_until(lambda: primary.sql("select @@server_id", address=write)
                == primary.sql("select @@server_id"), "writes go to the primary")
-    assert (replica.sql("select @@server_id", address=read) == replica.sql("select @@server_id"))
+    wait_until(lambda: replica.sql("select @@server_id", address=read)
+               == replica.sql("select @@server_id"), "reads go to the replica")
     # The roles change places without anybody's death.
     primary.sql("set global read_only = 1")
     proxy.wait_log("write/a is unhealthy .*: is a replica, no primary")
