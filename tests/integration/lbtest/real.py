@@ -200,6 +200,9 @@ class MariadbServer(_Server):
         if replica_of:
             self.sql(f"change master to master_host='127.0.0.1', master_port={replica_of.port}, "
                      "master_user='root', master_use_gtid=slave_pos; start slave")
+            # The last that its primary was given before.
+            wait_until(lambda: self.sql("select count(*) from information_schema.schemata"
+                                        " where schema_name = 'app'") == "1", "it has caught up")
         else:
             self.sql(f"create user checker@'%' identified by '{self.PASSWORD}'; "
                      "grant slave monitor on *.* to checker@'%'; create database app")
