@@ -154,7 +154,8 @@ class HealthChecker::Check {
     for (Server* server : told) {
       if (!has(server)) continue;
       if (owner_.on_result) {
-        owner_.on_result(*server, {unix_ms(), result.passed, took, result.detail});
+        auto load = result.load ? result.load->usual() : std::nullopt;
+        owner_.on_result(*server, {unix_ms(), result.passed, took, result.detail, load});
       }
       if (has(server)) owner_.tell(*server);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -16,6 +17,8 @@ struct LoadReport {
   std::optional<double> network = {};
 
   bool empty() const { return !cpu && !memory && !network; }
+  // What counts where no figure is named: the greater of cpu and network.
+  std::optional<double> usual() const { return std::max(cpu, network); }
 
   friend bool operator==(const LoadReport&, const LoadReport&) = default;
 };

@@ -58,6 +58,7 @@ struct CheckRecord {
   bool passed = false;
   std::chrono::milliseconds took{0};
   std::string detail;
+  std::optional<double> load = {};  // that the server reported, as LoadReport has it
 };
 
 // The state machine of one server: its facts, the status that follows, and how that came about.

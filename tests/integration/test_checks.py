@@ -3,10 +3,11 @@
 
 import re
 import socket
+import tempfile
 import time
 
 import pytest
-from lbtest import names_itself, silent, tcp_config, wait_until
+from lbtest import Admin, names_itself, silent, tcp_config, wait_until
 from lbtest.checked import GrpcServer, NginxServer, NsdServer, make_certificate
 
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
@@ -208,6 +209,19 @@ def test_an_overloaded_server_is_spared_but_never_an_outage(lb, server):
     load_a.now = http(body='{"cpu": 75}')
     wait_state(proxy, "a", "healthy", times=2)
     wait_until(lambda: names(proxy).keys() == {"a"}, "a is not, b is")
+
+
+@pytest.mark.fast
+def test_the_admin_address_tells_the_reported_load(lb, server):
+    body = '{"cpu": 20, "network": 35}'
+    at = server(http(body=body))
+    with tempfile.TemporaryDirectory() as directory:
+        admin = Admin(f"unix:{directory}/admin.sock")
+        config = checked(at, type="http")
+        config["admin"] = {"address": admin.address}
+        proxy = lb(config)
+        wait_state(proxy, "a", "healthy")
+        assert admin.server("a")["load"] == 0.35, "the greater of cpu and network"
 
 
 @pytest.mark.fast

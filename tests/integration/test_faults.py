@@ -110,7 +110,7 @@ ROWS = {
                     NOTICED_S, BACK_S),
     "overload": Row(behaves(answers("a", load='{"cpu": 99}')),
                     {"health_check": {**HTTP, "thresholds": {"cpu": "90%"}}}, {"a"},
-                    1.1 * INTERVAL_S + TIMEOUT_S, 4 * INTERVAL_S),
+                    1.1 * INTERVAL_S + TIMEOUT_S, 1.1 * INTERVAL_S + TIMEOUT_S),
 }
 
 
@@ -217,7 +217,8 @@ def test_killing_one_of_three_under_load_is_seen_by_nobody(lb):
     try:
         proxy = lb(tcp_config(*(one.address for one in servers), runtime={"workers": 2},
                               pool={"health_check": {"interval": "1s", "fast_interval": "200ms"}}))
-        load = ShortConnections(proxy.address, 40)
+        at_once = 4  # thousands of connections a second all the same
+        load = ShortConnections(proxy.address, at_once)
         wait_until(lambda: servers[0].connections() > 500, "it is under load")
         servers[0].kill()
         before = servers[1].connections()
@@ -228,7 +229,7 @@ def test_killing_one_of_three_under_load_is_seen_by_nobody(lb):
         for one in servers[1:]:
             one.end()
     # Who was connected to it at that moment has lost its server; nobody else notices.
-    assert sum(got["errors"].values()) <= 40 and got["stalled"] == 0, got
+    assert sum(got["errors"].values()) <= at_once and got["stalled"] == 0, got
     assert set(got["errors"]) <= {"ConnectionResetError", "answer b''"}, got
 
 

@@ -128,7 +128,10 @@ class LoadTest : public CheckerTest {
   // Runs one more check to its end.
   void check_again() {
     size_t before = results_;
-    checker_.on_result = [this](const Server&, const CheckRecord&) { ++results_; };
+    checker_.on_result = [this](const Server&, const CheckRecord& record) {
+      ++results_;
+      load_ = record.load;
+    };
     checker_.check_now(server_);
     ASSERT_TRUE(run_until(loop_, [&] { return results_ > before; }));
   }
@@ -138,7 +141,22 @@ class LoadTest : public CheckerTest {
   std::vector<std::string> told_;
   std::vector<AgentWish> wishes_;
   size_t results_ = 0;
+  std::optional<double> load_;  // in the last result
 };
+
+TEST_F(LoadTest, AResultHasTheGreaterOfCpuAndNetwork) {
+  checker_.watch(server_, pool_of(config_));
+  const std::pair<const char*, std::optional<double>> steps[] = {
+      {R"({"cpu": 30, "network": 40, "memory": 80})", 0.4},
+      {R"({"cpu": 30})", 0.3},
+      {R"({"memory": 80})", std::nullopt},
+      {"no load at all", std::nullopt}};
+  for (const auto& [body, load] : steps) {
+    say(body);
+    check_again();
+    EXPECT_EQ(load_, load) << body;
+  }
+}
 
 TEST_F(LoadTest, OverloadBeginsAboveAndEndsFivePointsBelow) {
   checker_.watch(server_, pool_of(config_));
