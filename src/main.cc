@@ -57,20 +57,36 @@ struct AdminCommands {
   CLI::App* servers = nullptr;
   CLI::App* drain = nullptr;
   CLI::App* ready = nullptr;
+  CLI::App* add = nullptr;
+  CLI::App* remove = nullptr;
+  CLI::App* reload = nullptr;
+  lb::admin::AddOptions added;
 
   void add_to(CLI::App& app) {
-    status = add(app, "status", "is a running lb well, and what are its pools?");
-    servers = add(app, "servers", "the servers of a running lb and what they do");
+    status = subcommand(app, "status", "is a running lb well, and what are its pools?");
+    servers = subcommand(app, "servers", "the servers of a running lb and what they do");
     servers->add_option("--pool", pool, "only those of this pool");
-    drain = add(app, "drain", "no new clients for a server; what is open goes on");
-    ready = add(app, "ready", "a drained server takes clients again");
-    for (CLI::App* command : {drain, ready}) {
+    drain = subcommand(app, "drain", "no new clients for a server; what is open goes on");
+    ready = subcommand(app, "ready", "a drained server takes clients again");
+    remove = subcommand(app, "remove", "a server leaves its pool; what is open may finish");
+    for (CLI::App* command : {drain, ready, remove}) {
       command->add_option("server", server, "POOL/SERVER")->required();
     }
+    add = subcommand(app, "add", "a new server for a pool; tells what its first check said");
+    add->add_option("pool", added.where, "POOL or POOL/NAME")->required();
+    add->add_option("address", added.address, "HOST:PORT")->required();
+    add->add_option("--weight", added.weight, "its share (default: 1)")->check(CLI::Range(0, 1000));
+    add->add_flag("--backup", added.backup, "used only while no other can be");
+    add->add_option("--check-path", added.check_path, "an http check of its own: /health");
+    add->add_option("--check-interval", added.check_interval, "how often it is checked: 500ms");
+    reload = subcommand(app, "reload", "read the configuration file again; tells what is wrong");
   }
 
   bool parsed() const {
-    return status->parsed() || servers->parsed() || drain->parsed() || ready->parsed();
+    for (const CLI::App* command : {status, servers, drain, ready, add, remove, reload}) {
+      if (command->parsed()) return true;
+    }
+    return false;
   }
 
   int run() const {
@@ -82,7 +98,7 @@ struct AdminCommands {
   }
 
  private:
-  CLI::App* add(CLI::App& app, const std::string& name, const std::string& what) {
+  CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& what) {
     CLI::App* command = app.add_subcommand(name, what);
     command->add_option("--admin", address,
                         "its admin address (default: LB_ADMIN, else 127.0.0.1:9900)");
@@ -95,6 +111,9 @@ struct AdminCommands {
   lb::Result<int> run(const lb::admin::AdminTarget& target) const {
     if (status->parsed()) return lb::admin::show_status(target, json);
     if (servers->parsed()) return lb::admin::show_servers(target, pool, json);
+    if (add->parsed()) return lb::admin::add_server(target, added, json);
+    if (remove->parsed()) return lb::admin::remove_server(target, server, json);
+    if (reload->parsed()) return lb::admin::reload(target, json);
     return lb::admin::set_server_state(target, server, drain->parsed() ? "drain" : "ready", json);
   }
 };

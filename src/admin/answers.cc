@@ -20,6 +20,21 @@ HttpResponse failure(int status, std::string_view message, std::string_view path
   return {.status = status, .body = to_text(body) + "\n"};
 }
 
+HttpResponse refusal(const Refusal& why) {
+  HttpResponse response = failure(why.status, why.message, why.path);
+  if (why.problems.empty()) return response;
+  Json body = Json::parse(response.body);
+  body["errors"] = Json::array();
+  for (const ConfigProblem& problem : why.problems) {
+    body["errors"].push_back({{"line", problem.line},
+                              {"column", problem.column},
+                              {"path", problem.path},
+                              {"message", problem.message}});
+  }
+  response.body = to_text(body) + "\n";
+  return response;
+}
+
 std::string rfc3339(int64_t unix_ms) {
   time_t seconds = unix_ms / 1000;
   std::tm utc{};

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "admin/control_api.h"
 #include "admin/http_message.h"
 #include "common/json.h"
 
@@ -13,6 +14,11 @@ namespace lb::admin {
 // "..."}, the latter with the path of the field that is wrong, if it is one.
 HttpResponse success(const Json& data, int status = 200);
 HttpResponse failure(int status, std::string_view message, std::string_view path = {});
+
+// The same for a change that was refused; what is wrong with a configuration stands in "errors".
+HttpResponse refusal(const Refusal& why);
+
+Json to_json(const ServerView& server);
 
 // Unix time in milliseconds as "2026-03-01T12:00:00.250Z".
 std::string rfc3339(int64_t unix_ms);

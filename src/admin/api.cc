@@ -59,6 +59,7 @@ std::optional<HttpResponse> check_query(const HttpRequest& request, const Route&
 Api::Api(ControlApi& control, const AdminConfig& config) : control_(control), access_(config) {
   append(routes_, health_routes());
   append(routes_, server_routes());
+  append(routes_, pool_routes());
 }
 
 Api::Match Api::find(const HttpRequest& request) const {
@@ -103,6 +104,19 @@ void Api::handle(const HttpRequest& request, const Answer& answer) {
   Match match = find(request);
   if (match.route == nullptr) return answer.send(error(404, "there is no such path"));
   match.route->function({control_, request, std::move(match.id), answer});
+}
+
+std::optional<Json> read_body(const Call& call) {
+  auto body = parse_json(call.request.body);
+  if (body) return std::move(*body);
+  call.answer.send(failure(400, "the body is " + body.error().message));
+  return {};
+}
+
+bool check(const Call& call, JsonFields& fields) {
+  auto error = fields.finish();
+  if (error) call.answer.send(failure(400, error->message, error->path));
+  return !error;
 }
 
 HttpResponse Api::error(int status, std::string_view message) {

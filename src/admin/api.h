@@ -9,6 +9,7 @@
 #include "admin/access.h"
 #include "admin/control_api.h"
 #include "admin/http_connection.h"
+#include "admin/json_fields.h"
 #include "config/config.h"
 
 namespace lb::admin {
@@ -55,8 +56,14 @@ class Api final : public HttpHandler {
   std::vector<Route> routes_;
 };
 
+// The JSON of a call's body; nothing once its sender was told that it is none.
+std::optional<Json> read_body(const Call& call);
+// False once the sender was told what is wrong with the fields.
+bool check(const Call& call, JsonFields& fields);
+
 // The calls, by subject.
 std::vector<Route> health_routes();
 std::vector<Route> server_routes();
+std::vector<Route> pool_routes();
 
 }  // namespace lb::admin

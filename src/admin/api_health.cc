@@ -13,9 +13,9 @@ void get_health(const Call& call) {
   size_t used = 0;
   size_t usable = 0;
   for (const PoolView& pool : call.control.pools()) {
-    if (!pool.is_used) continue;
+    if (pool.listeners.empty()) continue;
     ++used;
-    if (pool.is_usable) ++usable;
+    if (pool.usable_servers > 0) ++usable;
   }
   auto servers = call.control.servers();
   auto count = [&](std::initializer_list<std::string_view> statuses) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "admin/commands.h"
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr const char* kDefaultAddress = "127.0.0.1:9900";
 constexpr size_t kLongestToken = 4'096;
+constexpr int kFirstCheckMs = 40'000;  // the first check of a new server may take long
 
 std::string from_environment(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
@@ -169,6 +171,57 @@ Result<int> set_server_state(const AdminTarget& target, const std::string& serve
   }
   fmt::print("{} is {}; {} open\n", server, text_of(*changed, "status"),
              text_of(*changed, "activeConnections"));
+  return 0;
+}
+
+Result<int> add_server(const AdminTarget& target, const AddOptions& options, bool as_json) {
+  size_t slash = options.where.find('/');
+  size_t colon = options.address.rfind(':');
+  std::string_view port_text = std::string_view(options.address).substr(colon + 1);
+  uint32_t port = 0;
+  auto parsed = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  bool is_address = colon != std::string::npos && parsed.ec == std::errc() &&
+                    parsed.ptr == port_text.data() + port_text.size();
+  if (!is_address) return fail(fmt::format("'{}' is no HOST:PORT", options.address));
+  Json body = {{"pool", options.where.substr(0, slash)},
+               {"host", options.address.substr(0, colon)},
+               {"port", port},
+               {"weight", options.weight},
+               {"backup", options.backup}};
+  if (slash != std::string::npos) body["name"] = options.where.substr(slash + 1);
+  if (!options.check_path.empty()) body["healthCheckPath"] = options.check_path;
+  if (!options.check_interval.empty()) body["healthCheckInterval"] = options.check_interval;
+  auto added = call_api(target, "POST", "/api/servers", body, kFirstCheckMs);
+  if (!added) return Unexpected{added.error()};
+  if (as_json) {
+    print_json(*added);
+  } else {
+    fmt::print("{} is {}\n", full_name(*added), text_of(*added, "status"));
+  }
+  return 0;
+}
+
+Result<int> remove_server(const AdminTarget& target, const std::string& server, bool as_json) {
+  auto found = find_server(target, server);
+  if (!found) return Unexpected{found.error()};
+  auto removed = call_api(target, "DELETE", "/api/servers/" + text_of(*found, "serverId"));
+  if (!removed) return Unexpected{removed.error()};
+  if (as_json) {
+    print_json(*removed);
+  } else {
+    fmt::print("{} is removed; {} open\n", server, text_of(*removed, "activeConnections"));
+  }
+  return 0;
+}
+
+Result<int> reload(const AdminTarget& target, bool as_json) {
+  auto reloaded = call_api(target, "POST", "/api/reload");
+  if (!reloaded) return Unexpected{reloaded.error()};
+  if (as_json) {
+    print_json(*reloaded);
+  } else {
+    fmt::print("reloaded\n");
+  }
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "admin/client.h"
@@ -20,5 +21,18 @@ Result<int> show_servers(const AdminTarget& target, const std::string& pool, boo
 // `state` as the API calls it; `server` as POOL/SERVER.
 Result<int> set_server_state(const AdminTarget& target, const std::string& server,
                              const std::string& state, bool as_json);
+
+// A server for lb add. `where` is POOL or POOL/NAME, `address` HOST:PORT.
+struct AddOptions {
+  std::string where;
+  std::string address;
+  uint32_t weight = 1;
+  bool backup = false;
+  std::string check_path;      // empty: the pool's check
+  std::string check_interval;  // empty: the pool's; 500ms
+};
+Result<int> add_server(const AdminTarget& target, const AddOptions& options, bool as_json);
+Result<int> remove_server(const AdminTarget& target, const std::string& server, bool as_json);
+Result<int> reload(const AdminTarget& target, bool as_json);
 
 }  // namespace lb::admin

@@ -38,7 +38,8 @@ std::set<std::string> host_names(const Config& config) {
 
 Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts)
     : source_(std::move(source)),
-      config_(std::make_shared<const Config>(std::move(loaded.config))),
+      file_(std::make_shared<const Config>(std::move(loaded.config))),
+      config_(file_),
       first_warnings_(std::move(loaded.warnings)),
       workers_(worker_count(*config_)),
       mailbox_(loop_),
@@ -63,6 +64,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
   };
   checker_.on_result = [this](const Server& server, CheckRecord record) {
     registry_.note_check(server, std::move(record));
+    checked(server);
   };
   checker_.on_overload = [this](Server& server, bool overloaded, const std::string& reason) {
     registry_.set_overloaded(server, overloaded, reason);
@@ -130,7 +132,7 @@ Status<> Process::start() {
   sockets_ = std::move(*sockets);
   for (auto& worker : team_.workers) worker->start();
   housekeeping_.start(kHousekeeping);
-  prepare(*config_, "");
+  prepare(*file_, "");
   return Done{};
 }
 
@@ -153,7 +155,7 @@ void Process::reload() {
     for (const ConfigProblem& problem : loaded.error()) {
       log::error("{}", problem.to_string(source_.name));
     }
-    return refuse(source_.name + ": not reloaded");
+    return refuse(source_.name + ": not reloaded", std::move(loaded.error()));
   }
   warn(loaded->warnings);
   if (auto possible = check_reload(loaded->config); !possible) {
@@ -161,28 +163,31 @@ void Process::reload() {
   }
   // While the first configuration waits for its names it cannot stay, should this one fail.
   if (version_ == 0) {
-    if (auto applied = apply(*config_); !applied) return refuse(applied.error().message);
+    if (auto applied = apply(*file_, overlay_); !applied) return refuse(applied.error().message);
   }
   prepare(std::move(loaded->config), "reloaded");
 }
 
-void Process::prepare(Config config, std::string announce) {
-  std::set<std::string> hosts = host_names(config);
+void Process::prepare(Config file, std::string announce) {
+  std::set<std::string> hosts = host_names(file);
   names_.add(hosts);
-  names_.when_answered(
-      hosts, kFirstAnswers,
-      [this, config = std::move(config), announce = std::move(announce)]() mutable {
-        if (terminating_) return;
-        if (auto applied = apply(std::move(config)); !applied) {
-          return refuse(source_.name + ": " + applied.error().message);
-        }
-        if (!announce.empty()) log::info("{}: {}", source_.name, announce);
-      });
+  names_.when_answered(hosts, kFirstAnswers,
+                       [this, file = std::move(file), announce = std::move(announce)]() mutable {
+                         if (terminating_) return;
+                         if (auto applied = apply(std::move(file), overlay_); !applied) {
+                           return refuse(source_.name + ": " + applied.error().message);
+                         }
+                         announced_version_ = version_;
+                         if (announce.empty()) return;
+                         log::info("{}: {}", source_.name, announce);
+                         when_everywhere([this] { answer_reloads(Done{}); });
+                       });
 }
 
-void Process::refuse(const std::string& message) {
+void Process::refuse(const std::string& message, std::vector<ConfigProblem> problems) {
   log::error("{}; the running configuration stays", message);
   notify_service("READY=1");
+  answer_reloads(Unexpected{admin::Refusal{400, message, "", std::move(problems)}});
 }
 
 void Process::names_changed() {
@@ -194,14 +199,15 @@ void Process::names_changed() {
 void Process::lists_changed() {
   if (terminating_) return;
   std::vector<std::string> problems;
-  Config config = with_lists_read_again(*config_, problems);
+  Config file = with_lists_read_again(*file_, problems);
   for (const std::string& problem : problems) {
     log::error("{}: {}; the list stays as it was", source_.name, problem);
   }
-  if (same_lists(config, *config_)) return;
+  if (same_lists(file, *file_)) return;
   // No new names, so nothing to wait for.
-  if (auto applied = apply(std::move(config)); !applied) {
-    return refuse(source_.name + ": " + applied.error().message);
+  if (auto applied = apply(std::move(file), overlay_); !applied) {
+    return log::error("{}: {}; the running configuration stays", source_.name,
+                      applied.error().message);
   }
   log::info("{}: lists read again", source_.name);
 }
@@ -221,7 +227,9 @@ Status<> Process::check_reload(const Config& config) const {
 }
 
 // Everything that can fail comes first and changes nothing.
-Status<> Process::apply(Config config) {
+Status<> Process::apply(Config file, Overlay overlay) {
+  std::vector<std::string> dropped;
+  Config config = with_overlay(file, overlay, dropped);
   auto sockets = open_sockets(config, sockets_, workers_);
   if (!sockets) return fail(sockets.error().message);
   bool first = version_ == 0;
@@ -232,13 +240,16 @@ Status<> Process::apply(Config config) {
   }
   sockets_ = std::move(*sockets);
   adjust_sockets(config, sockets_);
+  for (const std::string& message : dropped) log::warning("{}", message);
+  overlay_ = std::move(overlay);
+  file_ = std::make_shared<const Config>(std::move(file));
   config_ = std::make_shared<const Config>(std::move(config));
+  names_.add(host_names(*config_));
   names_.keep_only(host_names(*config_));
   lists_.follow(*config_);
   if (admin_) admin_->set_access(*config_->admin);
   update_members();
   publish();
-  announced_version_ = version_;
   return Done{};
 }
 
@@ -271,12 +282,17 @@ void Process::update_members() {
     }
   }
   plan_connections();
+  restore_states();
   update_checks();
 }
 
 void Process::update_checks() {
   registry_.for_each([this](Server& server, const PoolConfig& pool) {
-    if (pool.health_check.enabled) {
+    if (const HealthCheckConfig* own = own_check(server)) {
+      PoolConfig with_own = pool;
+      with_own.health_check = *own;
+      checker_.watch(server, with_own);
+    } else if (pool.health_check.enabled) {
       checker_.watch(server, pool);
     } else {
       checker_.forget(server);

@@ -17,6 +17,7 @@
 #include "app/list_follower.h"
 #include "app/listening_sockets.h"
 #include "app/name_follower.h"
+#include "app/overlay.h"
 #include "app/snapshot.h"
 #include "app/worker.h"
 #include "common/result.h"
@@ -68,15 +69,40 @@ class Process final : public ControlReports, public admin::ControlApi {
   // ControlApi
   int64_t uptime_ms() const override;
   std::vector<admin::PoolView> pools() const override;
+  std::vector<admin::ListenerView> listeners() const override;
+  std::vector<admin::AlgorithmView> algorithms() const override;
   std::vector<admin::ServerView> servers() const override;
   std::optional<admin::ServerHealthView> server_health(const std::string& id) const override;
-  void set_state(const std::string& id, admin::WantedState state, admin::Outcome done) override;
+  void set_state(const std::string& id, admin::WantedState state,
+                 const admin::Outcome& outcome) override;
+  void set_weight(const std::string& id, uint32_t weight, const admin::Outcome& outcome) override;
+  void add_server(const admin::NewServer& server,
+                  const admin::Reply<admin::ServerView>& reply) override;
+  void remove_server(const std::string& id, const admin::Outcome& outcome) override;
+  void set_algorithm(const std::string& pool, const std::string& algorithm,
+                     const admin::Outcome& outcome) override;
+  void reload(const admin::Outcome& outcome) override;
 
  private:
+  // Who waits for a new server's first check, at most until the timer rings.
+  struct FirstCheck {
+    admin::Reply<admin::ServerView> reply;
+    Timer end;
+  };
+  // A server by its id, and the entry of the configuration that it belongs to.
+  struct Found {
+    Server* server;
+    Overlay::Key entry;
+  };
+
   Status<> start();
   // Resolves names that are new in `config`, then applies it. `announce` names it in the log.
-  void prepare(Config config, std::string announce);
-  Status<> apply(Config config);
+  void prepare(Config file, std::string announce);
+  Status<> apply(Config file, Overlay overlay);
+  // Of an overlay that became something else at run time; `outcome` is told when it holds.
+  void change(Overlay overlay, const admin::Outcome& outcome);
+  void restore_states();
+  const HealthCheckConfig* own_check(const Server& server) const;
   void names_changed();
   void lists_changed();
   Status<> check_reload(const Config& config) const;
@@ -102,11 +128,18 @@ class Process final : public ControlReports, public admin::ControlApi {
   void drained(size_t worker);
   void keep_house();
   void warn(const std::vector<ConfigProblem>& warnings) const;
-  void refuse(const std::string& message);
+  void refuse(const std::string& message, std::vector<ConfigProblem> problems = {});
+  void answer_reloads(const Result<Done, admin::Refusal>& outcome);
+  Result<Found, admin::Refusal> find_server(const std::string& id);
+  // A server was checked: tells those who wait for its first check.
+  void checked(const Server& server);
+  void tell_checked(const Overlay::Key& key);
   void quit();
 
   const ConfigSource source_;
-  std::shared_ptr<const Config> config_;
+  std::shared_ptr<const Config> file_;    // as it is written
+  std::shared_ptr<const Config> config_;  // with the overlay
+  Overlay overlay_;
   std::vector<ConfigProblem> first_warnings_;
   const size_t workers_;
   EventLoop loop_;
@@ -129,6 +162,9 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::function<void()> on_ready_;
   std::function<void()> on_terminate_;
   std::vector<std::pair<uint64_t, std::function<void()>>> waiting_for_workers_;
+  std::vector<admin::Outcome> waiting_for_reload_;
+  // By pool and server.
+  std::map<Overlay::Key, std::unique_ptr<FirstCheck>> waiting_for_check_;
   const int64_t started_ms_;
   uint64_t version_ = 0;
   size_t adoptions_due_ = 0;  // of snapshots that were posted, one for each worker

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Process as the admin interface sees it.
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "app/process.h"
 #include "common/clock.h"
+#include "config/balance.h"
 
 namespace lb {
 
@@ -33,16 +34,16 @@ admin::ServerView to_view(const ServerReport& server) {
   return view;
 }
 
-AdminState to_state(admin::WantedState state) {
-  switch (state) {
-    case admin::WantedState::ready:
-      return AdminState::ready;
-    case admin::WantedState::drain:
-      return AdminState::drain;
-    case admin::WantedState::maintenance:
-      return AdminState::maintenance;
+const char* protocol_name(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::tcp:
+      return "tcp";
+    case Protocol::udp:
+      return "udp";
+    case Protocol::http:
+      return "http";
   }
-  return AdminState::ready;
+  return "tcp";
 }
 
 }  // namespace
@@ -52,17 +53,50 @@ int64_t Process::uptime_ms() const {
 }
 
 std::vector<admin::PoolView> Process::pools() const {
-  std::set<std::string> used;
-  for (const auto& [name, listener] : config_->listeners) used.insert(listener.pool);
-  std::set<std::string> usable;
-  for (const ServerReport& server : registry_.report(monotonic_ms())) {
-    if (server.weight > 0 && is_usable(server.status)) usable.insert(server.pool);
-  }
-  std::vector<admin::PoolView> views;
+  std::map<std::string, admin::PoolView> views;
   for (const auto& [name, pool] : config_->pools) {
-    views.push_back({name, used.contains(name), usable.contains(name)});
+    views[name].name = name;
+    views[name].algorithm = config::balance_name(pool.balance);
   }
-  return views;
+  for (const auto& [name, listener] : config_->listeners) {
+    views[listener.pool].listeners.push_back(name);
+  }
+  registry_.for_each([&](const Server&, const PoolConfig& pool) { ++views[pool.name].servers; });
+  for (const ServerReport& server : registry_.report(monotonic_ms())) {
+    if (server.weight > 0 && is_usable(server.status)) ++views[server.pool].usable_servers;
+  }
+  std::vector<admin::PoolView> list;
+  for (auto& [name, view] : views) list.push_back(std::move(view));
+  return list;
+}
+
+std::vector<admin::ListenerView> Process::listeners() const {
+  std::vector<admin::ListenerView> list;
+  for (const auto& [name, listener] : config_->listeners) {
+    admin::ListenerView view;
+    view.name = name;
+    view.protocol = protocol_name(listener.protocol);
+    view.pool = listener.pool;
+    for (const ListenAddress& address : listener.addresses) view.addresses.push_back(address.text);
+    auto limit = listener_limits_.find(name);
+    if (limit != listener_limits_.end()) view.active_connections = limit->second->open();
+    list.push_back(std::move(view));
+  }
+  return list;
+}
+
+std::vector<admin::AlgorithmView> Process::algorithms() const {
+  std::vector<admin::AlgorithmView> list;
+  for (const auto& word : config::balance_words()) {
+    if (!word.is_alias) list.push_back({std::string(word.word), {}});
+  }
+  for (const auto& word : config::balance_words()) {
+    if (!word.is_alias) continue;
+    for (admin::AlgorithmView& view : list) {
+      if (view.name == config::balance_name(word.value)) view.aliases.emplace_back(word.word);
+    }
+  }
+  return list;
 }
 
 std::vector<admin::ServerView> Process::servers() const {
@@ -89,18 +123,6 @@ std::optional<admin::ServerHealthView> Process::server_health(const std::string&
         {change.at_ms, to_string(change.from), to_string(change.to), change.reason});
   }
   return view;
-}
-
-void Process::set_state(const std::string& id, admin::WantedState state, admin::Outcome done) {
-  auto servers = registry_.report(monotonic_ms());
-  auto found = std::find_if(servers.begin(), servers.end(),
-                            [&](const ServerReport& server) { return server.id == id; });
-  Server* server = found == servers.end() ? nullptr : registry_.find(found->pool, found->name);
-  if (server == nullptr) return done(fail("the server is on its way out"));
-  registry_.set_admin_state(*server, to_state(state),
-                            std::string("set to ") + to_string(to_state(state)) + " by the API");
-  publish();
-  when_everywhere([done = std::move(done)] { done(Done{}); });
 }
 
 void Process::when_everywhere(std::function<void()> callback) {

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "config/addresses.h"
+#include "config/balance.h"
 #include "config/sections.h"
 
 namespace lb::config {
@@ -21,17 +22,7 @@ void read_balance(Section& section, PoolConfig& pool) {
     Section map(*value);
     return map.not_built({"least_load"});
   }
-  auto balance = value->as(one_of<Balance>(
-      {{"round_robin", Balance::round_robin},
-       {"least_connections", Balance::least_connections},
-       {"least_response_time", Balance::least_response_time},
-       {"source_ip_hash", Balance::source_ip_hash},
-       {"hash", Balance::hash},
-       {"random", Balance::random},
-       {.word = "weighted_round_robin", .value = Balance::round_robin, .is_alias = true},
-       {.word = "weighted", .value = Balance::round_robin, .is_alias = true},
-       {.word = "ip_hash", .value = Balance::source_ip_hash, .is_alias = true}},
-      {{"least_load", kNotBuilt}}));
+  auto balance = value->as(one_of<Balance>(balance_words(), {{"least_load", kNotBuilt}}));
   if (balance) pool.balance = *balance;
 }
 

@@ -47,7 +47,7 @@ class LbProcess:
         self.exit_code = 0  # what close() expects; None: anything
         self._clients = []
         self._notices = []
-        self._write_config(config)
+        self.write_config(config)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(self.directory / "notify"))
         with open(self.log_file, "wb") as log, open(self.output_file, "wb") as output:
@@ -59,7 +59,7 @@ class LbProcess:
 
     # What it is told.
 
-    def _write_config(self, config):
+    def write_config(self, config):
         # An editor would write the file in one go, too: lb never sees half of it.
         fresh = self.directory / "lb.yaml.new"
         fresh.write_text(text_of(config))
@@ -71,7 +71,7 @@ class LbProcess:
 
     def reload(self, config):
         """Rewrites the file, asks for a reload and waits until lb has finished with it."""
-        self._write_config(config)
+        self.write_config(config)
         seen = len(self._notices)
         self.signal(signal.SIGHUP)
         self.wait_notice("RELOADING=1", since=seen)

@@ -126,17 +126,23 @@ TEST_F(ApiTest, TellsAServersHealth) {
 }
 
 TEST_F(ApiTest, TheHealthOfTheWholeDependsOnItsPools) {
+  auto pool = [](bool is_used, size_t usable) {
+    PoolView view;
+    if (is_used) view.listeners = {"front"};
+    view.usable_servers = usable;
+    return view;
+  };
   struct Row {
     std::vector<PoolView> pools;
     int status;
     std::string word;
   };
   const Row rows[] = {
-      {{{"a", true, true}, {"b", true, true}}, 200, "healthy"},
-      {{{"a", true, true}, {"b", false, false}}, 200, "healthy"},
-      {{{"a", true, true}, {"b", true, false}}, 200, "degraded"},
-      {{{"a", true, false}, {"b", true, false}}, 503, "unhealthy"},
-      {{{"a", true, false}, {"b", false, true}}, 503, "unhealthy"},
+      {{pool(true, 2), pool(true, 1)}, 200, "healthy"},
+      {{pool(true, 1), pool(false, 0)}, 200, "healthy"},
+      {{pool(true, 1), pool(true, 0)}, 200, "degraded"},
+      {{pool(true, 0), pool(true, 0)}, 503, "unhealthy"},
+      {{pool(true, 0), pool(false, 1)}, 503, "unhealthy"},
   };
   control_.server_views[1].status = "ejected";
   for (const Row& row : rows) {
@@ -157,10 +163,9 @@ TEST_F(ApiTest, SetsTheStateOfAServer) {
     EXPECT_EQ(reply.status, 200);
     EXPECT_EQ(reply.body["data"]["name"], "b");
   }
-  using Wanted = std::pair<std::string, WantedState>;
-  EXPECT_EQ(control_.states, (std::vector<Wanted>{{"000000000000000b", WantedState::drain},
-                                                  {"000000000000000b", WantedState::maintenance},
-                                                  {"000000000000000b", WantedState::ready}}));
+  EXPECT_THAT(control_.changes, testing::ElementsAre("state 000000000000000b drain",
+                                                     "state 000000000000000b maintenance",
+                                                     "state 000000000000000b ready"));
 }
 
 TEST_F(ApiTest, WrongBodiesAreToldByPathAndChangeNothing) {
@@ -192,11 +197,124 @@ TEST_F(ApiTest, WrongBodiesAreToldByPathAndChangeNothing) {
   EXPECT_EQ(change("PUT", "/api/servers/ffff/state", R"({"state": "drain"})").status, 404);
   EXPECT_EQ(change("PUT", "/api/servers/000000000000000a/state", std::string(65'537, ' ')).status,
             413);
-  control_.refusal = "it is on its way out";
+  control_.refusal = Refusal{409, "it is on its way out"};
   Reply reply = change("PUT", "/api/servers/000000000000000a/state", R"({"state": "drain"})");
   EXPECT_EQ(reply.status, 409);
   EXPECT_EQ(reply.body["error"], "it is on its way out");
-  EXPECT_TRUE(control_.states.empty());
+  EXPECT_TRUE(control_.changes.empty());
+}
+
+TEST_F(ApiTest, SetsTheWeightOfAServer) {
+  start(kToken);
+  const std::string path = "/api/servers/000000000000000a/weight";
+  EXPECT_EQ(change("PUT", path, R"({"weight": 0})").status, 200);
+  EXPECT_EQ(change("PUT", path, R"({"weight": 1000})").status, 200);
+  EXPECT_EQ(change("PUT", path, R"({"weight": 1001})").status, 400);
+  EXPECT_EQ(change("PUT", path, R"({"weight": "3"})").status, 400);
+  EXPECT_EQ(change("PUT", path, R"({})").status, 400);
+  EXPECT_EQ(change("PUT", "/api/servers/x/weight", R"({"weight": 1})").status, 404);
+  EXPECT_THAT(control_.changes,
+              testing::ElementsAre("weight 000000000000000a 0", "weight 000000000000000a 1000"));
+}
+
+TEST_F(ApiTest, AddsAServer) {
+  start(kToken);
+  Reply reply = change("POST", "/api/servers",
+                       R"({"pool": "web", "host": "10.0.0.7", "port": 80, "weight": 3,)"
+                       R"("name": "c", "backup": true, "healthCheckPath": "/up",)"
+                       R"("healthCheckInterval": 1.5})");
+  EXPECT_EQ(reply.status, 201) << reply.text;
+  EXPECT_EQ(reply.body["data"]["name"], "c");
+  ASSERT_EQ(control_.added.size(), 1U);
+  const NewServer& server = control_.added[0];
+  EXPECT_EQ(server.pool + server.host + server.name, "web10.0.0.7c");
+  EXPECT_EQ(server.port, 80);
+  EXPECT_EQ(server.weight, 3U);
+  EXPECT_TRUE(server.backup);
+  EXPECT_EQ(server.check_path, "/up");
+  EXPECT_EQ(server.check_interval, std::chrono::milliseconds(1500));
+  EXPECT_EQ(
+      change("POST", "/api/servers", R"({"host": "a", "port": 1, "healthCheckInterval": "500ms"})")
+          .status,
+      201);
+  EXPECT_EQ(control_.added[1].check_interval, std::chrono::milliseconds(500));
+  EXPECT_EQ(control_.added[1].weight, 1U);
+  EXPECT_FALSE(control_.added[1].check_path);
+  control_.refusal = Refusal{409, "the pool has a server of that name", "name"};
+  reply = change("POST", "/api/servers", R"({"host": "a", "port": 1})");
+  EXPECT_EQ(reply.status, 409);
+  EXPECT_EQ(reply.body["path"], "name");
+}
+
+TEST_F(ApiTest, ANewServerIsLookedAtClosely) {
+  start(kToken);
+  struct Row {
+    std::string body;
+    std::string path;
+  };
+  const Row rows[] = {
+      {R"({"port": 1})", "host"},
+      {R"({"host": "a"})", "port"},
+      {R"({"host": "a", "port": 0})", "port"},
+      {R"({"host": "a", "port": 65536})", "port"},
+      {R"({"host": "", "port": 1})", "host"},
+      {R"({"host": "a", "port": 1, "weight": -1})", "weight"},
+      {R"({"host": "a", "port": 1, "backup": "yes"})", "backup"},
+      {R"({"host": "a", "port": 1, "healthCheckPath": "up"})", "healthCheckPath"},
+      {R"({"host": "a", "port": 1, "healthCheckInterval": "5"})", "healthCheckInterval"},
+      {R"({"host": "a", "port": 1, "healthCheckInterval": 0})", "healthCheckInterval"},
+      {R"({"host": "a", "port": 1, "healthCheckInterval": 1e300})", "healthCheckInterval"},
+      {R"({"host": "a", "port": 1, "healthCheckInterval": []})", "healthCheckInterval"},
+      {R"({"host": "a", "port": 1, "command": "rm"})", "command"},
+  };
+  for (const Row& row : rows) {
+    Reply reply = change("POST", "/api/servers", row.body);
+    EXPECT_EQ(reply.status, 400) << row.body;
+    EXPECT_EQ(reply.body["path"], row.path) << reply.text;
+  }
+  EXPECT_TRUE(control_.added.empty());
+}
+
+TEST_F(ApiTest, RemovesAServer) {
+  start(kToken);
+  Reply reply = change("DELETE", "/api/servers/000000000000000a", "");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body["data"]["status"], "draining");
+  EXPECT_EQ(change("DELETE", "/api/servers/x", "").status, 404);
+  EXPECT_THAT(control_.changes, testing::ElementsAre("remove 000000000000000a"));
+}
+
+TEST_F(ApiTest, ListsPoolsListenersAndAlgorithms) {
+  EXPECT_EQ(to_text(ask("GET", "/api/pools").body["data"][0]),
+            R"({"name":"web","algorithm":"round_robin","listeners":["front"],)"
+            R"("servers":{"total":1,"usable":1}})");
+  EXPECT_EQ(to_text(ask("GET", "/api/listeners").body["data"]),
+            R"([{"name":"front","protocol":"tcp","addresses":[":80"],"pool":"web",)"
+            R"("activeConnections":3}])");
+  EXPECT_EQ(to_text(ask("GET", "/api/algorithms").body["data"]),
+            R"([{"name":"round_robin","aliases":["weighted"]},{"name":"random","aliases":[]}])");
+}
+
+TEST_F(ApiTest, SetsTheAlgorithmOfAPool) {
+  start(kToken);
+  Reply reply = change("PUT", "/api/algorithm", R"({"pool": "web", "algorithm": "weighted"})");
+  EXPECT_EQ(to_text(reply.body["data"]), R"({"pool":"web","algorithm":"round_robin"})");
+  EXPECT_THAT(control_.changes, testing::ElementsAre("algorithm web weighted"));
+  reply = change("PUT", "/api/algorithm", R"({"pool": "web", "algorithm": "fastest"})");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.body["error"], "algorithm: must be one of round_robin, weighted, random");
+}
+
+TEST_F(ApiTest, AReloadThatFailsTellsEverythingThatIsWrong) {
+  start(kToken);
+  EXPECT_EQ(change("POST", "/api/reload", "").status, 200);
+  control_.refusal = Refusal{400, "lb.yaml has 1 error", "", {{3, 7, "pools.a", "unknown key"}}};
+  Reply reply = change("POST", "/api/reload", "");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.text,
+            R"({"success":false,"error":"lb.yaml has 1 error","errors":[{"line":3,"column":7,)"
+            R"("path":"pools.a","message":"unknown key"}]})"
+            "\n");
 }
 
 TEST_F(ApiTest, AWrongFieldHasItsPathApart) {
@@ -207,7 +325,7 @@ TEST_F(ApiTest, AWrongFieldHasItsPathApart) {
 
 TEST_F(ApiTest, PathsAndMethodsThatAreNotThere) {
   for (const char* path : {"/", "/api", "/api/", "/api/servers/", "/api/servers//health",
-                           "/api/servers/a/b/c", "/api/sessions", "/metrics", "//api/servers"}) {
+                           "/api/servers/a/b/c", "/api/nothing", "//api/servers"}) {
     Reply reply = ask("GET", path);
     EXPECT_EQ(reply.status, 404) << path;
     EXPECT_EQ(reply.body["success"], false);
@@ -216,6 +334,7 @@ TEST_F(ApiTest, PathsAndMethodsThatAreNotThere) {
   EXPECT_EQ(reply.status, 405);
   EXPECT_EQ(*find_field(reply.fields, "Allow"), "GET, HEAD");
   EXPECT_EQ(ask("OPTIONS", "/api/servers").status, 405);
+  EXPECT_EQ(*find_field(ask("PUT", "/api/servers").fields, "Allow"), "GET, HEAD, POST");
   reply = ask("GET", "/api/servers/000000000000000a/state");
   EXPECT_EQ(reply.status, 405);
   EXPECT_EQ(*find_field(reply.fields, "Allow"), "PUT");
@@ -232,7 +351,7 @@ TEST_F(ApiTest, ChangesNeedTheToken) {
   Reply reply = ask("PUT", target, body);
   EXPECT_EQ(reply.status, 401);
   EXPECT_EQ(*find_field(reply.fields, "WWW-Authenticate"), "Bearer");
-  EXPECT_TRUE(control_.states.empty());
+  EXPECT_TRUE(control_.changes.empty());
   EXPECT_EQ(change("PUT", target, body).status, 200);
 }
 

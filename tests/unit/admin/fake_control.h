@@ -13,7 +13,9 @@ namespace lb::admin {
 class FakeControl final : public ControlApi {
  public:
   FakeControl() {
-    pool_views = {{"web", true, true}, {"db", true, true}, {"spare", false, false}};
+    pool_views = {{"web", "round_robin", {"front"}, 1, 1},
+                  {"db", "random", {"back"}, 1, 1},
+                  {"spare", "hash", {}, 0, 0}};
     for (const char* name : {"a", "b"}) {
       ServerView server;
       server.id = std::string(15, '0') + name;
@@ -34,17 +36,48 @@ class FakeControl final : public ControlApi {
     auto found = health.find(id);
     return found == health.end() ? std::nullopt : std::optional(found->second);
   }
-  void set_state(const std::string& id, WantedState state, Outcome done) override {
-    if (!refusal.empty()) return done(fail(refusal));
-    states.emplace_back(id, state);
-    done(Done{});
+  std::vector<ListenerView> listeners() const override {
+    return {{"front", "tcp", {":80"}, "web", 3}};
   }
+  std::vector<AlgorithmView> algorithms() const override {
+    return {{"round_robin", {"weighted"}}, {"random", {}}};
+  }
+  void set_state(const std::string& id, WantedState state, const Outcome& outcome) override {
+    static const char* const kWords[] = {"ready", "drain", "maintenance"};
+    note(std::string("state ") + id + " " + kWords[static_cast<int>(state)], outcome);
+  }
+  void set_weight(const std::string& id, uint32_t weight, const Outcome& outcome) override {
+    note("weight " + id + " " + std::to_string(weight), outcome);
+  }
+  void add_server(const NewServer& server, const Reply<ServerView>& reply) override {
+    if (refusal) return reply(Unexpected{*refusal});
+    added.push_back(server);
+    ServerView view = server_views[0];
+    view.name = server.name;
+    reply(view);
+  }
+  void remove_server(const std::string& id, const Outcome& outcome) override {
+    note("remove " + id, outcome);
+  }
+  void set_algorithm(const std::string& pool, const std::string& algorithm,
+                     const Outcome& outcome) override {
+    note("algorithm " + pool + " " + algorithm, outcome);
+  }
+  void reload(const Outcome& outcome) override { note("reload", outcome); }
 
   std::vector<PoolView> pool_views;
   std::vector<ServerView> server_views;
   std::map<std::string, ServerHealthView> health;
-  std::string refusal;
-  std::vector<std::pair<std::string, WantedState>> states;
+  std::optional<Refusal> refusal;
+  std::vector<std::string> changes;  // that were asked for
+  std::vector<NewServer> added;
+
+ private:
+  void note(std::string change, const Outcome& outcome) {
+    if (refusal) return outcome(Unexpected{*refusal});
+    changes.push_back(std::move(change));
+    outcome(Done{});
+  }
 };
 
 }  // namespace lb::admin

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// /api/pools, /api/listeners and /api/algorithms: what there is, and how pools choose; and
+// /api/reload.
+#include <algorithm>
+
+#include "admin/answers.h"
+#include "admin/api.h"
+#include "admin/json_fields.h"
+
+namespace lb::admin {
+
+namespace {
+
+constexpr size_t kLongestName = 128;
+
+void list_pools(const Call& call) {
+  Json list = Json::array();
+  for (const PoolView& pool : call.control.pools()) {
+    list.push_back({{"name", pool.name},
+                    {"algorithm", pool.algorithm},
+                    {"listeners", pool.listeners},
+                    {"servers", {{"total", pool.servers}, {"usable", pool.usable_servers}}}});
+  }
+  call.answer.send(success(list));
+}
+
+void list_listeners(const Call& call) {
+  Json list = Json::array();
+  for (const ListenerView& listener : call.control.listeners()) {
+    list.push_back({{"name", listener.name},
+                    {"protocol", listener.protocol},
+                    {"addresses", listener.addresses},
+                    {"pool", listener.pool},
+                    {"activeConnections", listener.active_connections}});
+  }
+  call.answer.send(success(list));
+}
+
+void list_algorithms(const Call& call) {
+  Json list = Json::array();
+  for (const AlgorithmView& algorithm : call.control.algorithms()) {
+    list.push_back({{"name", algorithm.name}, {"aliases", algorithm.aliases}});
+  }
+  call.answer.send(success(list));
+}
+
+std::vector<std::string> all_algorithms(const ControlApi& control) {
+  std::vector<std::string> words;
+  for (const AlgorithmView& algorithm : control.algorithms()) {
+    words.push_back(algorithm.name);
+    words.insert(words.end(), algorithm.aliases.begin(), algorithm.aliases.end());
+  }
+  return words;
+}
+
+void put_algorithm(const Call& call) {
+  auto body = read_body(call);
+  if (!body) return;
+  JsonFields fields(*body);
+  fields.require("pool");
+  fields.require("algorithm");
+  auto pool = fields.text("pool", kLongestName);
+  std::vector<std::string> words = all_algorithms(call.control);
+  auto algorithm = fields.word("algorithm", {words.begin(), words.end()});
+  if (!check(call, fields)) return;
+  auto outcome = [&control = call.control, answer = call.answer,
+                  name = *pool](const auto& changed) {
+    if (!changed) return answer.send(refusal(changed.error()));
+    for (const PoolView& view : control.pools()) {
+      if (view.name != name) continue;
+      return answer.send(success({{"pool", view.name}, {"algorithm", view.algorithm}}));
+    }
+    answer.send(failure(404, "there is no such pool any more"));
+  };
+  call.control.set_algorithm(*pool, *algorithm, outcome);
+}
+
+void post_reload(const Call& call) {
+  call.control.reload([answer = call.answer](const auto& outcome) {
+    answer.send(outcome ? success({{"reloaded", true}}) : refusal(outcome.error()));
+  });
+}
+
+}  // namespace
+
+std::vector<Route> pool_routes() {
+  return {{"GET", "/api/pools", list_pools},
+          {"GET", "/api/listeners", list_listeners},
+          {"GET", "/api/algorithms", list_algorithms},
+          {"PUT", "/api/algorithm", put_algorithm},
+          {"POST", "/api/reload", post_reload}};
+}
+
+}  // namespace lb::admin
