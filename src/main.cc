@@ -6,6 +6,7 @@
 #include "admin/commands.h"
 #include "app/demo.h"
 #include "app/process.h"
+#include "app/tls_inspection.h"
 #include "common/log.h"
 #include "config/loader.h"
 
@@ -22,7 +23,7 @@ int report(const std::vector<lb::ConfigProblem>& problems, const std::string& fi
 }
 
 int check(const std::string& file) {
-  auto loaded = lb::load_config(file);
+  auto loaded = lb::load_config(file, &lb::tls_inspector());
   if (!loaded) return report(loaded.error(), file);
   for (const lb::ConfigProblem& warning : loaded->warnings) {
     fmt::print(stderr, "warning: {}\n", warning.to_string(file));
@@ -32,7 +33,7 @@ int check(const std::string& file) {
 }
 
 int run(const std::string& file) {
-  auto load = [file] { return lb::load_config(file); };
+  auto load = [file] { return lb::load_config(file, &lb::tls_inspector()); };
   auto loaded = load();
   if (!loaded) return report(loaded.error(), file);
   auto scripts = lb::ScriptProcess::start();

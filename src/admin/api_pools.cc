@@ -27,10 +27,12 @@ void list_pools(const Call& call) {
 void list_listeners(const Call& call) {
   Json list = Json::array();
   for (const ListenerView& listener : call.control.listeners()) {
+    bool only_one = listener.pools.size() == 1;
     list.push_back({{"name", listener.name},
                     {"protocol", listener.protocol},
                     {"addresses", listener.addresses},
-                    {"pool", listener.pool},
+                    {"pool", only_one ? Json(*listener.pools.begin()) : Json(nullptr)},
+                    {"pools", listener.pools},
                     {"activeConnections", listener.active_connections}});
   }
   call.answer.send(success(list));

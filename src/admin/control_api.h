@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,7 +67,7 @@ struct ListenerView {
   std::string name;
   std::string protocol;
   std::vector<std::string> addresses;
-  std::string pool;
+  std::set<std::string> pools;  // several where routes choose
   uint32_t active_connections = 0;
 };
 

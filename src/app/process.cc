@@ -55,6 +55,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
           std::move(scripts)),
       names_(loop_, [this] { names_changed(); }),
       lists_(loop_, [this] { lists_changed(); }),
+      tls_(loop_),
       publish_timer_(loop_, [this] { publish(); }),
       states_timer_(loop_, [this] { advance_states(); }),
       housekeeping_(loop_, [this] { keep_house(); }),
@@ -163,7 +164,7 @@ void Process::reload() {
   }
   // While the first configuration waits for its names it cannot stay, should this one fail.
   if (version_ == 0) {
-    if (auto applied = apply(*file_, overlay_); !applied) return refuse(applied.error().message);
+    if (auto applied = apply_file(*file_); !applied) return refuse(applied.error().message);
   }
   prepare(std::move(loaded->config), "reloaded");
 }
@@ -174,7 +175,7 @@ void Process::prepare(Config file, std::string announce) {
   names_.when_answered(hosts, kFirstAnswers,
                        [this, file = std::move(file), announce = std::move(announce)]() mutable {
                          if (terminating_) return;
-                         if (auto applied = apply(std::move(file), overlay_); !applied) {
+                         if (auto applied = apply_file(std::move(file)); !applied) {
                            return refuse(source_.name + ": " + applied.error().message);
                          }
                          announced_version_ = version_;
@@ -226,8 +227,14 @@ Status<> Process::check_reload(const Config& config) const {
   return Done{};
 }
 
+Status<> Process::apply_file(Config file) {
+  auto contexts = tls_.build(file);
+  if (!contexts) return fail(contexts.error().message);
+  return apply(std::move(file), overlay_, std::move(*contexts));
+}
+
 // Everything that can fail comes first and changes nothing.
-Status<> Process::apply(Config file, Overlay overlay) {
+Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts::Set> contexts) {
   std::vector<std::string> dropped;
   Config config = with_overlay(file, overlay, dropped);
   auto sockets = open_sockets(config, sockets_, workers_);
@@ -238,6 +245,7 @@ Status<> Process::apply(Config file, Overlay overlay) {
       return fail("log.output: " + opened.error().message);
     }
   }
+  if (contexts) tls_.adopt(std::move(*contexts));
   sockets_ = std::move(*sockets);
   adjust_sockets(config, sockets_);
   for (const std::string& message : dropped) log::warning("{}", message);
@@ -249,6 +257,7 @@ Status<> Process::apply(Config file, Overlay overlay) {
   lists_.follow(*config_);
   if (admin_) admin_->set_access(*config_->admin);
   update_members();
+  registry_.set_tls(tls_.of_pools());
   publish();
   return Done{};
 }
@@ -310,7 +319,13 @@ void Process::publish() {
   for (const auto& [name, listener] : config_->listeners) {
     ListenerPlan& plan = snapshot->listeners[name];
     plan.config = std::shared_ptr<const ListenerConfig>(config_, &listener);
-    plan.pool = snapshot->pools[listener.pool];
+    if (!listener.pool.empty()) plan.pool = snapshot->pools.at(listener.pool);
+    if (!listener.routes.empty()) {
+      for (const std::string& pool : pools_of(listener)) {
+        plan.routed[pool] = snapshot->pools.at(pool);
+      }
+    }
+    plan.tls = tls_.of_listener(name);
     auto& limit = listener_limits_[name];
     uint32_t most = listener.max_connections.value_or(ConnectionLimit::kUnlimited);
     if (!limit) {

@@ -19,6 +19,7 @@
 #include "app/name_follower.h"
 #include "app/overlay.h"
 #include "app/snapshot.h"
+#include "app/tls_contexts.h"
 #include "app/worker.h"
 #include "common/result.h"
 #include "config/loader.h"
@@ -98,7 +99,11 @@ class Process final : public ControlReports, public admin::ControlApi {
   Status<> start();
   // Resolves names that are new in `config`, then applies it. `announce` names it in the log.
   void prepare(Config file, std::string announce);
-  Status<> apply(Config file, Overlay overlay);
+  // A file that was just read: those of TLS that it names are read, too.
+  Status<> apply_file(Config file);
+  // Without `contexts` those of TLS stay.
+  Status<> apply(Config file, Overlay overlay,
+                 std::optional<TlsContexts::Set> contexts = std::nullopt);
   // Of an overlay that became something else at run time; `outcome` is told when it holds.
   void change(Overlay overlay, const admin::Outcome& outcome);
   void restore_states();
@@ -150,6 +155,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   HealthChecker checker_;
   NameFollower names_;
   ListFollower lists_;
+  TlsContexts tls_;
   SocketGroups sockets_;
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
   LoweredConnections lowered_connections_;

@@ -59,7 +59,7 @@ std::vector<admin::PoolView> Process::pools() const {
     views[name].algorithm = config::balance_name(pool.balance);
   }
   for (const auto& [name, listener] : config_->listeners) {
-    views[listener.pool].listeners.push_back(name);
+    for (const std::string& pool : pools_of(listener)) views[pool].listeners.push_back(name);
   }
   registry_.for_each([&](const Server&, const PoolConfig& pool) { ++views[pool.name].servers; });
   for (const ServerReport& server : registry_.report(monotonic_ms())) {
@@ -76,7 +76,7 @@ std::vector<admin::ListenerView> Process::listeners() const {
     admin::ListenerView view;
     view.name = name;
     view.protocol = protocol_name(listener.protocol);
-    view.pool = listener.pool;
+    view.pools = pools_of(listener);
     for (const ListenAddress& address : listener.addresses) view.addresses.push_back(address.text);
     auto limit = listener_limits_.find(name);
     if (limit != listener_limits_.end()) view.active_connections = limit->second->open();

@@ -17,7 +17,9 @@ namespace lb {
 // A listener as all workers together need it.
 struct ListenerPlan {
   std::shared_ptr<const ListenerConfig> config;
-  std::shared_ptr<const Pool> pool;
+  std::shared_ptr<const Pool> pool;  // null where routes name the pools
+  Pools routed;
+  std::shared_ptr<const TlsServerContext> tls;
   std::shared_ptr<ConnectionLimit> limit;
   // Listening sockets of each worker. A unix socket is one worker's.
   std::vector<std::vector<std::shared_ptr<const Fd>>> sockets;

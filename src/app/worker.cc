@@ -76,7 +76,8 @@ void Worker::post_drain() {
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   for (const auto& [name, listener] : snapshot->listeners) {
-    FrontendPlan plan{listener.config, listener.pool, listener.limit, listener.sockets[index_]};
+    FrontendPlan plan{listener.config,          listener.pool, listener.limit,
+                      listener.sockets[index_], listener.tls,  listener.routed};
     Protocol protocol = listener.config->protocol;
     auto& frontend = frontends_[name];
     if (frontend && frontend->config().protocol != protocol) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "common/cidr.h"
 #include "common/log.h"
 #include "config/health_check.h"
+#include "config/route.h"
+#include "config/tls.h"
 
 namespace lb {
 
@@ -58,7 +61,7 @@ struct ListenerTimeouts {
   milliseconds idle{3'600'000};        // both directions silent
   milliseconds half_close{3'600'000};  // one side has finished, the other is silent
   milliseconds send{60'000};           // the client takes nothing of what we have for it
-  milliseconds tls_handshake{10'000};  // until the PROXY header is complete
+  milliseconds tls_handshake{10'000};  // until PROXY header and handshake are done
 
   friend bool operator==(const ListenerTimeouts&, const ListenerTimeouts&) = default;
 };
@@ -79,7 +82,8 @@ struct ListenerConfig {
   std::string name;
   Protocol protocol = Protocol::tcp;
   std::vector<ListenAddress> addresses;
-  std::string pool;
+  std::string pool;                 // "" = by routes
+  std::vector<RouteConfig> routes;  // the first that matches
   uint32_t backlog = 4096;
   // Whose connections begin with a PROXY header, beside all that come to unix sockets. Absent:
   // nobody's.
@@ -91,7 +95,11 @@ struct ListenerConfig {
   std::optional<uint32_t> max_connections;  // absent: off
   ListenerTimeouts timeouts;
   KeepaliveConfig keepalive;
+  std::optional<ListenerTlsConfig> tls;
 };
+
+// The pools that a listener's connections may go to.
+std::set<std::string> pools_of(const ListenerConfig& listener);
 
 enum class Balance {
   round_robin,
@@ -159,6 +167,7 @@ struct PoolConfig {
   OnDown on_down = OnDown::keep;
   milliseconds connect_timeout{2'000};
   SendProxyProtocol send_proxy_protocol = SendProxyProtocol::off;
+  std::optional<PoolTlsConfig> tls;
 
   friend bool operator==(const PoolConfig&, const PoolConfig&) = default;
 };

@@ -71,7 +71,7 @@ void read_root(const YamlNode& root, Draft& draft, Problems& problems) {
 }  // namespace config
 
 Result<LoadedConfig, std::vector<ConfigProblem>> load_config_text(
-    std::string_view yaml, const std::filesystem::path& directory) {
+    std::string_view yaml, const std::filesystem::path& directory, const TlsInspector* tls) {
   config::Problems problems;
   auto document = config::parse_yaml(yaml);
   if (!document) {
@@ -85,18 +85,20 @@ Result<LoadedConfig, std::vector<ConfigProblem>> load_config_text(
   config::expand_environment(document->root, problems);
   config::Draft draft;
   draft.directory = directory;
+  draft.tls = tls;
   config::read_root(document->root, draft, problems);
   if (problems.has_errors()) return Unexpected{problems.take_errors(yaml)};
   return LoadedConfig{std::move(draft.config), problems.take_warnings(yaml)};
 }
 
-Result<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::filesystem::path& file) {
+Result<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::filesystem::path& file,
+                                                             const TlsInspector* tls) {
   auto bytes = config::read_file(file, config::kMaxYamlBytes);
   if (!bytes) {
     return Unexpected{std::vector<ConfigProblem>{
         {1, 1, "", fmt::format("cannot read the file: {}", bytes.error().message)}}};
   }
-  return load_config_text(*bytes, file.parent_path());
+  return load_config_text(*bytes, file.parent_path(), tls);
 }
 
 }  // namespace lb

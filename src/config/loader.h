@@ -8,6 +8,7 @@
 
 #include "common/result.h"
 #include "config/config.h"
+#include "config/tls_inspector.h"
 
 namespace lb {
 
@@ -29,10 +30,13 @@ struct LoadedConfig {
 
 // Reads, expands and checks a configuration. On failure: every problem of the file in one run,
 // ordered by line (a YAML syntax error alone). Opens no socket. Limits: 1 MiB, 200,000 nodes.
-Result<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::filesystem::path& file);
+// Without `tls`, files of certificates and keys are read but not looked into.
+Result<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::filesystem::path& file,
+                                                             const TlsInspector* tls = nullptr);
 
 // The same for a text in memory; relative files named in it are taken from directory.
 Result<LoadedConfig, std::vector<ConfigProblem>> load_config_text(
-    std::string_view yaml, const std::filesystem::path& directory);
+    std::string_view yaml, const std::filesystem::path& directory,
+    const TlsInspector* tls = nullptr);
 
 }  // namespace lb

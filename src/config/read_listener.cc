@@ -54,11 +54,17 @@ void read_addresses(Section& section, ListenerConfig& listener, Draft& draft) {
   }
 }
 
-void read_pool_name(Section& section, Protocols here, ListenerConfig& listener, Draft& draft) {
-  section.not_built({"routes"});
-  bool is_routed = section.has("routes");
-  auto value =
-      is_routed ? section.find("pool") : section.require("pool", "name one of the file's pools");
+void read_pool_or_routes(Section& section, Protocols here, ListenerConfig& listener, Draft& draft) {
+  if (auto routes = section.find("routes"); routes && !routes->is_off()) {
+    if (auto pool = section.find("pool")) {
+      pool->error_at_key(
+          "stands beside 'routes', which name the pools; a route without 'match' "
+          "takes the rest");
+    }
+    if (here.any_of(Protocol::tcp)) return read_routes(*routes, here, listener, draft);
+    return routes->error_at_key("does not apply: for tcp and http listeners only");
+  }
+  auto value = section.require("pool", "name one of the file's pools");
   if (!value) return;
   Scalar<std::string> name{"the name of a pool",
                            [](std::string_view text) { return std::string(text); }};
@@ -172,7 +178,7 @@ void read_listener(const Value& value, Draft& draft) {
   Section section(value);
   read_addresses(section, listener, draft);
   Protocols here = read_protocol(section, listener);
-  read_pool_name(section, here, listener, draft);
+  read_pool_or_routes(section, here, listener, draft);
   section.read("backlog", listener.backlog, whole_number(1, kMostBacklog));
   if (auto found = section.find("proxy_protocol")) read_proxy_protocol(*found, listener);
   if (auto found = section.find("allow")) {
@@ -185,7 +191,14 @@ void read_listener(const Value& value, Draft& draft) {
   if (auto found = section.find("limits")) read_limits(*found, here, listener);
   if (auto found = section.find("timeouts")) read_timeouts(*found, here, listener.timeouts);
   if (auto found = section.find("keepalive")) read_keepalive(*found, listener.keepalive);
-  section.not_built({"tls", "access_log"});
+  if (auto found = section.find("tls")) {
+    if (here.any_of(Protocol::tcp)) {
+      listener.tls = read_listener_tls(*found, draft);
+    } else if (!found->is_off()) {
+      found->error_at_key("does not apply: for tcp and http listeners only");
+    }
+  }
+  section.not_built({"access_log"});
   ignore_or_refuse_but_off(section, here, Protocol::udp, {"udp"}, kForUdp);
   ignore_or_refuse_but_off(section, here, Protocol::http, {"trusted_proxies"}, kForHttp);
   draft.config.listeners[listener.name] = std::move(listener);

@@ -121,7 +121,8 @@ void read_pool(const Value& value, Draft& draft) {
                           {{"v1", SendProxyProtocol::v1}, {"v2", SendProxyProtocol::v2}},
                           {{"v2-each", "for pools of udp listeners only; write v2"}}),
                       SendProxyProtocol::off));
-  section.not_built({"sticky", "tls", "keep_alive_connections", "protocol"});
+  if (auto found = section.find("tls")) pool.tls = read_pool_tls(*found, draft);
+  section.not_built({"sticky", "keep_alive_connections", "protocol"});
   section.reserved({"discover"});
   draft.config.pools[pool.name] = std::move(pool);
 }

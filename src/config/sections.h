@@ -2,11 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "config/section.h"
+#include "config/tls_inspector.h"
 
 namespace lb::config {
 
@@ -33,7 +35,8 @@ class Protocols {
 // A configuration while it is read: what is known so far, and what only the whole file can tell
 // (config/checks.h).
 struct Draft {
-  std::filesystem::path directory;  // relative files are taken from here
+  std::filesystem::path directory;    // relative files are taken from here
+  const TlsInspector* tls = nullptr;  // null: certificates are only looked for
   Config config;
 
   struct PoolReference {
@@ -60,6 +63,10 @@ void read_log(const Value& value, log::Settings& log);
 void read_admin(const Value& value, Draft& draft);
 void read_listener(const Value& value, Draft& draft);
 void read_pool(const Value& value, Draft& draft);
+void read_routes(const Value& value, Protocols here, ListenerConfig& listener, Draft& draft);
+// `tls: off` is absent.
+std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, const Draft& draft);
+std::optional<PoolTlsConfig> read_pool_tls(const Value& value, const Draft& draft);
 void read_servers(const Value& value, PoolConfig& pool);
 // Relative files are taken from `directory`.
 void read_health_check(const Value& value, const std::filesystem::path& directory,

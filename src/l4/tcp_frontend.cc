@@ -3,10 +3,14 @@
 
 #include <utility>
 
+#include "common/log.h"
+#include "pool/source_key.h"
+
 namespace lb {
 
 TcpFrontend::TcpFrontend(WorkerContext& worker, FrontendPlan plan)
     : StreamFrontend(worker, std::move(plan)) {
+  make_router();
   listen();
 }
 
@@ -16,15 +20,42 @@ TcpFrontend::~TcpFrontend() {
 
 void TcpFrontend::update(FrontendPlan next) {
   bool other_timeouts = config().timeouts != next.config->timeouts;
+  bool other_config = next.config != plan().config;
+  // Who was led to a pool that is named no more goes on there.
+  sessions_.for_each([&](const TcpSession& session) {
+    const std::string& name = session.route();
+    if (!name.empty()) {
+      next.routed.emplace(name, plan().routed.at(name));
+    } else if (!next.pool) {
+      next.pool = plan().pool;
+    }
+  });
   StreamFrontend::update(std::move(next));
+  if (other_config) make_router();
   // Longer ones are found when the deadlines of the old ones come.
   if (other_timeouts) sessions_.for_each([](TcpSession& session) { session.timeouts_changed(); });
+}
+
+void TcpFrontend::make_router() {
+  router_.reset();
+  if (!config().routes.empty()) router_ = std::make_unique<const TcpRouter>(plan().config);
+}
+
+const std::string* TcpFrontend::route(const std::string& server_name, const Address& client) const {
+  return router_->find(server_name, client, source_ip_key(client));
 }
 
 void TcpFrontend::begin_session(Fd client, const Address& peer) {
   auto session = std::make_unique<TcpSession>(*this, std::move(client), peer);
   sessions_.push_back(*session);
   session.release()->start();  // owned by sessions_ until session_ended()
+}
+
+void TcpFrontend::note_tls_failure(const Server& server, const std::string& reason) {
+  int64_t now_ms = worker().loop.now_ms();
+  if (tls_warned_ms_ != 0 && now_ms - tls_warned_ms_ < kTlsWarningPause_ms) return;
+  tls_warned_ms_ = now_ms;
+  log::warning("server {}/{}: no TLS handshake: {}", server.pool(), server.name(), reason);
 }
 
 void TcpFrontend::leave_server(const Server* server, CloseReason reason) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "common/intrusive_list.h"
+#include "l4/tcp_router.h"
 #include "l4/tcp_session.h"
 #include "pool/stream_frontend.h"
 
@@ -36,14 +38,29 @@ class TcpFrontend final : public StreamFrontend {
   size_t session_count() const override { return sessions_.size(); }
 
   // For its sessions.
+  // A server could not be reached for want of a TLS handshake; warns at most every ten seconds.
+  void note_tls_failure(const Server& server, const std::string& reason);
   ClientFirst& client_first() { return client_first_; }
+  bool is_routed() const { return router_ != nullptr; }
+  // Whether the name that a client asks for decides, and no handshake will tell it.
+  bool peeks_name() const { return router_ && router_->needs_name() && !tls(); }
+  // The name of the pool that a client belongs to; null if no route fits.
+  const std::string* route(const std::string& server_name, const Address& client) const;
+  // One of those that routes name.
+  const Pool& pool_of_route(const std::string& name) const { return *plan().routed.at(name); }
   // `still_counts`: somebody else calls end_of_count().
   void session_ended(TcpSession& session, bool still_counts);
 
  private:
   void begin_session(Fd client, const Address& peer) override;
 
+  void make_router();
+
+  static constexpr int64_t kTlsWarningPause_ms = 10'000;
+
+  std::unique_ptr<const TcpRouter> router_;  // null without routes
   ClientFirst client_first_;
+  int64_t tls_warned_ms_ = 0;
   IntrusiveList<TcpSession> sessions_;
 };
 

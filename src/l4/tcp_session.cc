@@ -18,14 +18,6 @@ namespace lb {
 namespace {
 
 constexpr int64_t kNever = INT64_MAX;
-// What a client may say before there is a server: the least that a Relay keeps anyway.
-constexpr size_t kMostKeptWaiting = RelayTools::kScratchSize;
-
-// Errors of a connection that once stood: those of a connect that never came through are others
-// (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ...).
-bool is_reset(int error) {
-  return error == ECONNRESET || error == EPIPE;
-}
 
 }  // namespace
 
@@ -37,190 +29,8 @@ TcpSession::TcpSession(TcpFrontend& frontend, Fd client, const Address& peer)
 
 TcpSession::~TcpSession() = default;
 
-void TcpSession::start() {
-  EventLoop& loop = frontend_.worker().loop;
-  int fd = client_.fd.get();
-  client_.readable.bind<&TcpSession::on_client_readable>(loop, fd, IoEvent::kRead, this);
-  client_.writable.bind<&TcpSession::on_client_writable>(loop, fd, IoEvent::kWrite, this);
-  if (frontend_.header_follows(peer_)) {
-    partial_header_ = std::make_unique<std::string>();
-    client_.readable.arm();
-    return lower_deadline();
-  }
-  std::string_view sent = read_ahead();
-  if (state_ != State::ended) begin({}, sent);
-}
-
-// What the client has sent already, where clients of this listener usually speak first.
-std::string_view TcpSession::read_ahead() {
-  if (!frontend_.client_first().try_now()) return {};
-  char* scratch = frontend_.worker().relay.scratch.get();
-  ssize_t got = recv(client_.fd.get(), scratch, RelayTools::kScratchSize, 0);
-  frontend_.client_first().note(got > 0);
-  // The kernel tells of a reset once, and of an end in order afterwards.
-  if (got < 0 && errno != EAGAIN && errno != EINTR) end(CloseReason::client_gone);
-  if (got <= 0) return {};  // an end comes again when the client's turn is
-  return {scratch, static_cast<size_t>(got)};
-}
-
-void TcpSession::read_proxy_header() {
-  RelayTools& tools = frontend_.worker().relay;
-  char* scratch = tools.scratch.get();
-  ssize_t got = recv(client_.fd.get(), scratch, RelayTools::kScratchSize, 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return end(CloseReason::client_gone);
-  active_ms_ = frontend_.worker().loop.now_ms();
-  partial_header_->append(scratch, static_cast<size_t>(got));
-  ProxyParse parsed = parse_proxy_header(*partial_header_);
-  if (parsed.state == ProxyParse::State::incomplete) return;
-  if (parsed.state == ProxyParse::State::invalid) return end(CloseReason::bad_proxy_header);
-  if (!parsed.header.source.empty()) peer_ = parsed.header.source;
-  if (!frontend_.admits(peer_)) return end(CloseReason::denied);
-  auto bytes = std::move(partial_header_);
-  begin(parsed.header, std::string_view(*bytes).substr(parsed.length));
-}
-
-// `header` is what a balancer before us said, `rest` what followed it.
-void TcpSession::begin(const ProxyHeader& header, std::string_view rest) {
-  client_.readable.disarm();  // until there is a server to send to
-  SendProxyProtocol version = frontend_.pool().config().send_proxy_protocol;
-  if (version != SendProxyProtocol::off) {
-    Address destination =
-        header.source.empty() ? local_address(client_.fd.get()) : header.destination;
-    to_server_.push(version == SendProxyProtocol::v1 ? proxy_header_v1(peer_, destination)
-                                                     : proxy_header_v2(peer_, destination),
-                    false);
-  }
-  to_server_.push(rest, true);
-  if (to_server_.has_kept()) connector_.set_data_follows();
-  follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
-}
-
-void TcpSession::follow(Connector::Step step) {
-  switch (step) {
-    case Connector::Step::connecting:
-      return begin_connect();
-    case Connector::Step::pause:
-      state_ = State::pausing;
-      frontend_.worker().timeouts.set(*this,
-                                      frontend_.worker().loop.now_ms() + connector_.pause_ms());
-      return;
-    case Connector::Step::waiting:
-      return begin_waiting();
-    case Connector::Step::full:
-      return end(CloseReason::servers_full);
-    case Connector::Step::no_socket:
-      return end(CloseReason::no_descriptors);
-    case Connector::Step::no_server:
-      return end(connector_.last_error() == 0 ? CloseReason::no_server
-                                              : CloseReason::connect_failed);
-  }
-}
-
-// What the client says meanwhile is kept, up to a bound: reading is how one learns that it is gone.
-void TcpSession::begin_waiting() {
-  state_ = State::waiting;
-  frontend_.worker().timeouts.set(*this, connector_.look_ms());
-  if (!to_server_.end_seen() && to_server_.kept() < kMostKeptWaiting) client_.readable.arm();
-}
-
-void TcpSession::look_while_waiting() {
-  auto step = connector_.look(frontend_.pool(), frontend_.worker(), key_hash());
-  if (step != Connector::Step::waiting) return follow(step);
-  frontend_.worker().timeouts.set(*this, connector_.look_ms());
-}
-
-void TcpSession::on_turn() {
-  if (state_ != State::waiting) return;
-  active_ms_ = frontend_.worker().loop.now_ms();  // to wait is not to be idle
-  follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
-}
-
-void TcpSession::read_while_waiting() {
-  char* scratch = frontend_.worker().relay.scratch.get();
-  ssize_t got = recv(client_.fd.get(), scratch, kMostKeptWaiting - to_server_.kept(), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return end(CloseReason::client_gone);
-  active_ms_ = frontend_.worker().loop.now_ms();
-  to_server_.push({scratch, static_cast<size_t>(got)}, true);
-  connector_.set_data_follows();
-  if (to_server_.kept() >= kMostKeptWaiting) client_.readable.disarm();
-}
-
-void TcpSession::begin_connect() {
-  WorkerContext& worker = frontend_.worker();
-  state_ = State::connecting;
-  server_.fd = connector_.take_fd();
-  lease_ = connector_.take_lease();
-  server_.lacks_nodelay = lease_.server()->address().is_ip();
-  int fd = server_.fd.get();
-  server_.readable.bind<&TcpSession::on_server_readable>(worker.loop, fd, IoEvent::kRead, this);
-  server_.writable.bind<&TcpSession::on_server_writable>(worker.loop, fd, IoEvent::kWrite, this);
-  server_.readable.arm();
-  connect_until_ms_ = worker.loop.now_ms() + frontend_.pool().config().connect_timeout.count();
-  // Nothing may tell that the connect is through before the connection has been idle for too long.
-  worker.timeouts.set(*this, std::min(connect_until_ms_, next_deadline_ms()));
-  if (frontend_.pool().config().balance == Balance::least_response_time) {
-    timing_us_ = worker.loop.now_us();
-    server_.writable.arm();  // tells when exactly the connect came through
-  }
-  if (connector_.is_in_line()) server_.writable.arm();  // others go by it
-  if (to_server_.has_kept() || to_server_.end_seen()) {
-    on_server_writable();
-  } else {
-    client_.readable.arm();
-  }
-}
-
-void TcpSession::connect_failed(int error) {
-  server_.close();
-  client_.readable.disarm();
-  follow(connector_.failed(error, std::move(lease_), frontend_.pool(), frontend_.worker(),
-                           key_hash()));
-}
-
-void TcpSession::connected() {
-  WorkerContext& worker = frontend_.worker();
-  state_ = State::relaying;
-  connector_.connected();
-  lease_.server()->cell(worker.index).connections.fetch_add(1, std::memory_order_relaxed);
-  if (timing_us_ != 0) {
-    int64_t now_us = worker.loop.now_us();
-    connect_took_us_ = static_cast<uint32_t>(now_us - timing_us_);
-    timing_us_ = now_us;
-  }
-  // The connect deadline stays and becomes the moment to settle in, so that a short connection
-  // never touches its deadline again.
-  if (const auto& keepalive = frontend_.keepalive()) {
-    worker.timeouts.set_at_most(*this, active_ms_ + 500 * int64_t{keepalive->idle_s});
-  }
-  lower_deadline();
-}
-
-// Whether the outcome of the first use of the server's socket says that the connect failed.
-bool TcpSession::connect_shown_failed(Relay::Outcome outcome, const Relay& relay) const {
-  bool server_failed =
-      outcome == (&relay == &to_server_ ? Relay::Outcome::write_error : Relay::Outcome::read_error);
-  return server_failed && !is_reset(relay.error());
-}
-
-// Asks the kernel, where no byte has told yet.
-void TcpSession::check_connect() {
-  int error = connect_state(server_.fd.get());
-  if (error == 0) return connected();
-  if (error != EINPROGRESS) connect_failed(error);
-}
-
-void TcpSession::check_late_connect() {
-  check_connect();
-  if (state_ != State::connecting || deadline_ms() != 0) return;  // through, or at another server
-  WorkerContext& worker = frontend_.worker();
-  if (worker.loop.now_ms() >= connect_until_ms_) return connect_failed(ETIMEDOUT);
-  worker.timeouts.set(*this, connect_until_ms_);
-}
-
 void TcpSession::on_client_readable() {
-  if (state_ == State::reading_header) return read_proxy_header();
+  if (state_ == State::opening) return go_on_opening();
   if (state_ == State::waiting) return read_while_waiting();
   active_ms_ = frontend_.worker().loop.now_ms();
   note_request();
@@ -234,6 +44,7 @@ void TcpSession::on_client_readable() {
 
 void TcpSession::on_server_readable() {
   active_ms_ = frontend_.worker().loop.now_ms();
+  if (shakes_hands()) return shake_hands();
   auto outcome = to_client_.read(server_, client_, frontend_.worker().relay);
   if (state_ == State::connecting) {
     if (connect_shown_failed(outcome, to_client_)) return connect_failed(to_client_.error());
@@ -246,6 +57,8 @@ void TcpSession::on_server_readable() {
 
 void TcpSession::on_server_writable() {
   active_ms_ = frontend_.worker().loop.now_ms();
+  if (shakes_hands()) return shake_hands();
+  server_.note_writable();
   note_request();
   auto outcome = to_server_.flush(client_, server_, frontend_.worker().relay);
   if (state_ == State::connecting) {
@@ -262,7 +75,10 @@ void TcpSession::on_server_writable() {
 }
 
 void TcpSession::on_client_writable() {
+  if (state_ == State::opening) return go_on_opening();
   active_ms_ = frontend_.worker().loop.now_ms();
+  client_.note_writable();
+  if (!server_.fd) return client_.writable.disarm();
   client_stalled_ms_ = 0;  // it took something
   handle(to_client_.flush(server_, client_, frontend_.worker().relay), Direction::to_client);
 }
@@ -285,6 +101,12 @@ void TcpSession::handle(Relay::Outcome outcome, Direction direction) {
 // One side has ended its stream and all of it is delivered.
 void TcpSession::finish(Direction direction) {
   if (to_server_broken_ || to_client_broken_) return end(reset_reason());
+  Endpoint& done = direction == Direction::to_server ? client_ : server_;
+  Endpoint& other = direction == Direction::to_server ? server_ : client_;
+  if (other.tls && state_ == State::relaying && !other.shut_write()) {
+    done.readable.disarm();
+    return other.writable.arm();  // and again
+  }
   // Without shutdown(2): with unread data left it would make the kernel send a reset.
   if (to_server_.finished() && to_client_.finished()) return end(CloseReason::finished);
   if (direction == Direction::to_server && state_ == State::connecting) {
@@ -292,10 +114,8 @@ void TcpSession::finish(Direction direction) {
     server_.writable.arm();  // shutdown(2) would abort a connect that is under way
     return;
   }
-  Endpoint& done = direction == Direction::to_server ? client_ : server_;
-  Endpoint& other = direction == Direction::to_server ? server_ : client_;
   done.readable.disarm();
-  shutdown(other.fd.get(), SHUT_WR);
+  if (!other.tls) shutdown(other.fd.get(), SHUT_WR);
   lower_deadline();
 }
 
@@ -334,7 +154,7 @@ void TcpSession::note_first_byte() {
 // A server that never said anything: a reset is a failure, an end in order is what mute servers do.
 void TcpSession::note_mute_end(Server& server, CloseReason reason) {
   if (reason == CloseReason::server_reset) {
-    count_failure(server, frontend_.pool().config(), frontend_.worker());
+    count_failure(server, pool().config(), frontend_.worker());
   } else if (reason == CloseReason::finished) {
     count_success(server);
   }
@@ -351,10 +171,10 @@ void TcpSession::note_client_progress() {
 
 void TcpSession::on_timeout() {
   switch (state_) {
-    case State::reading_header:
+    case State::opening:
       return check_deadlines();
     case State::pausing:
-      return follow(connector_.next(frontend_.pool(), frontend_.worker(), key_hash()));
+      return follow(connector_.next(pool(), frontend_.worker(), key_hash()));
     case State::waiting:
       return look_while_waiting();
     case State::connecting:
@@ -376,7 +196,7 @@ void TcpSession::check_deadlines() {
   if (client_stalled_ms_ != 0 && over(client_stalled_ms_, limits.send)) {
     return end(CloseReason::send_timeout);
   }
-  if (state_ == State::reading_header && over(started_ms_, limits.tls_handshake)) {
+  if (state_ == State::opening && over(started_ms_, limits.tls_handshake)) {
     return end(CloseReason::header_timeout);
   }
   bool half_closed = to_server_.end_seen() != to_client_.end_seen();
@@ -389,7 +209,7 @@ void TcpSession::check_deadlines() {
 }
 
 void TcpSession::timeouts_changed() {
-  if (state_ == State::relaying || state_ == State::reading_header) lower_deadline();
+  if (state_ == State::relaying || state_ == State::opening) lower_deadline();
 }
 
 void TcpSession::lower_deadline() {
@@ -404,7 +224,7 @@ int64_t TcpSession::next_deadline_ms() const {
     if (limit.count() > 0) deadline_ms = std::min(deadline_ms, since_ms + limit.count());
   };
   consider(active_ms_, limits.idle);
-  if (state_ == State::reading_header) consider(started_ms_, limits.tls_handshake);
+  if (state_ == State::opening) consider(started_ms_, limits.tls_handshake);
   if (to_server_.end_seen() != to_client_.end_seen()) consider(active_ms_, limits.half_close);
   if (client_stalled_ms_ != 0) consider(client_stalled_ms_, limits.send);
   return deadline_ms;
@@ -417,11 +237,14 @@ void TcpSession::settle() {
   if (keepalive && lease_.server()->address().is_ip()) set_keepalive(server_.fd.get(), *keepalive);
 }
 
+const Pool& TcpSession::pool() const {
+  return route_.empty() ? frontend_.pool() : frontend_.pool_of_route(route_);
+}
+
 uint64_t TcpSession::key_hash() const {
-  const Pool& pool = frontend_.pool();
-  if (!pool.needs_key()) return 0;
-  bool with_port =
-      pool.config().balance == Balance::hash && pool.config().hash_on == HashOn::source_ip_port;
+  if (!pool().needs_key()) return 0;
+  const PoolConfig& rules = pool().config();
+  bool with_port = rules.balance == Balance::hash && rules.hash_on == HashOn::source_ip_port;
   return with_port ? source_ip_port_key(peer_) : source_ip_key(peer_);
 }
 
@@ -441,6 +264,11 @@ void TcpSession::end(CloseReason reason) {
   if (is_refusal(reason)) frontend_.note_refused(reason);
   WorkerContext& worker = frontend_.worker();
   bool reset = closes_by_reset(reason) || to_client_.has_kept() || to_server_.has_kept();
+  if (!reset && reason != CloseReason::finished) {
+    for (Endpoint* end : {&client_, &server_}) {
+      if (end->tls && end->tls->handshake_done()) end->tls->shutdown_write();
+    }
+  }
   state_ = State::ended;
   to_server_.release(worker.relay);
   to_client_.release(worker.relay);
@@ -480,12 +308,19 @@ bool TcpSession::close_by_reset(CloseReason reason) {
 
 std::string TcpSession::describe(CloseReason reason) const {
   const Server* server = lease_.server();
+  const std::string& pool = route_.empty() ? frontend_.config().pool : route_;
   int64_t age_ms = frontend_.worker().loop.now_ms() - started_ms_;
-  return fmt::format("listener {}: {} -> {}/{} closed: {}; {} bytes in, {} out, {} ms",
-                     frontend_.config().name, peer_.to_string(),
-                     server ? server->pool() : frontend_.config().pool,
-                     server ? server->name() : "-", to_string(reason), to_server_.bytes(),
-                     to_client_.bytes(), age_ms);
+  std::string line = fmt::format("listener {}: {} -> {}/{} closed: {}; {} bytes in, {} out, {} ms",
+                                 frontend_.config().name, peer_.to_string(),
+                                 server ? server->pool() : pool, server ? server->name() : "-",
+                                 to_string(reason), to_server_.bytes(), to_client_.bytes(), age_ms);
+  if (client_.tls && !client_.tls->reason().empty()) {
+    line += "; TLS with the client: " + client_.tls->reason();
+  }
+  if (server_.tls && !server_.tls->reason().empty()) {
+    line += "; TLS with the server: " + server_.tls->reason();
+  }
+  return line;
 }
 
 }  // namespace lb

@@ -8,6 +8,7 @@
 #include "common/address.h"
 #include "common/intrusive_list.h"
 #include "common/slab.h"
+#include "l4/tcp_opening.h"
 #include "net/proxy_protocol.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
@@ -25,7 +26,8 @@ class TcpFrontend;
 //
 // The server's socket is watched from the moment its connect begins, and the client's first bytes
 // are sent at once: a connect that is through costs no call of its own. What shows that it is
-// through is the first byte either way, or, when both are silent, the connect timeout.
+// through is the first byte either way, or, when both are silent, the connect timeout. Where the
+// server speaks TLS the handshake belongs to the connect.
 // Worker thread; owned by its frontend.
 class TcpSession final : public InSlab<TcpSession>,
                          public ListHook,
@@ -45,9 +47,11 @@ class TcpSession final : public InSlab<TcpSession>,
 
   // The server that it is connected or connecting to; null while it has none.
   const Server* server() const { return lease_.server(); }
+  // The pool that a route has led it to; without routes "".
+  const std::string& route() const { return route_; }
 
  private:
-  enum class State : uint8_t { reading_header, pausing, waiting, connecting, relaying, ended };
+  enum class State : uint8_t { opening, pausing, waiting, connecting, relaying, ended };
   enum class Direction : uint8_t { to_server, to_client };
 
   void on_timeout() override;
@@ -58,8 +62,9 @@ class TcpSession final : public InSlab<TcpSession>,
   void on_server_writable();
 
   std::string_view read_ahead();
-  void read_proxy_header();
-  void begin(const ProxyHeader& header, std::string_view rest);
+  void go_on_opening();
+  void opened();
+  void begin(const ProxyHeader& header, std::string_view rest, const std::string& server_name);
 
   void follow(Connector::Step step);
   void begin_waiting();
@@ -70,6 +75,9 @@ class TcpSession final : public InSlab<TcpSession>,
   void connected();
   void check_connect();
   void check_late_connect();
+  bool shakes_hands() const;
+  void shake_hands();
+  void begin_relaying();
   bool connect_shown_failed(Relay::Outcome outcome, const Relay& relay) const;
 
   void handle(Relay::Outcome outcome, Direction direction);
@@ -86,6 +94,7 @@ class TcpSession final : public InSlab<TcpSession>,
   bool close_by_reset(CloseReason reason);
   CloseReason reset_reason() const;
 
+  const Pool& pool() const;
   uint64_t key_hash() const;
   std::string describe(CloseReason reason) const;
 
@@ -96,15 +105,17 @@ class TcpSession final : public InSlab<TcpSession>,
   Relay to_client_;
   Lease lease_;
   Connector connector_{*this};
-  std::unique_ptr<std::string> partial_header_;  // of the PROXY protocol, while it is read
-  Address peer_;                                 // or the PROXY header's source
+  std::unique_ptr<TcpOpening> opening_;             // while there is something before the bytes
+  std::unique_ptr<std::string> header_before_tls_;  // the PROXY header for a server that speaks TLS
+  std::string route_;
+  Address peer_;  // or the PROXY header's source
   int64_t started_ms_;
   int64_t active_ms_;              // the last byte either way
   int64_t client_stalled_ms_ = 0;  // since when the client takes nothing; 0 = it does
   int64_t connect_until_ms_ = 0;   // when the connect under way is late
   int64_t timing_us_ = 0;          // when the connect, then the request, began
   uint32_t connect_took_us_ = 0;
-  State state_ = State::reading_header;
+  State state_ = State::opening;
   bool settled_ = false;  // keepalive is set at the server's socket
   bool first_byte_seen_ = false;
   bool to_server_broken_ = false;

@@ -47,6 +47,7 @@ void EventLoop::run() {
 
 void EventLoop::run_turn(bool wait) {
   now_us_ = 0;
+  ++turn_;
   // Without EVLOOP_ONCE libevent goes on for as long as anything stays ready.
   event_base_loop(base_, EVLOOP_ONCE | (wait ? EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK));
   free_retired();

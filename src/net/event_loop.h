@@ -32,6 +32,8 @@ class EventLoop {
   // Monotonic time, read from the clock at most once a turn.
   int64_t now_us();
   int64_t now_ms() { return now_us() / 1000; }
+  // Which turn this is.
+  uint64_t turn() const { return turn_; }
 
   // Frees `object` at the end of the turn: nothing destroys itself in its own callback.
   template <typename T>
@@ -50,12 +52,13 @@ class EventLoop {
 
   event_base* base_;
   bool stopped_ = false;
+  uint64_t turn_ = 0;
   int64_t now_us_ = 0;  // 0 = not read in this turn
   std::vector<Retired> retired_;
 };
 
 // Tells when a descriptor is readable or writable: level-triggered, persistent. Arm it only while
-// its callback can make progress, or the loop spins. 128 bytes, no allocation; loop thread.
+// its callback can make progress, or the loop spins. 144 bytes, no allocation; loop thread.
 class IoEvent {
  public:
   enum Kind : short { kRead = EV_READ, kWrite = EV_WRITE };
@@ -71,7 +74,13 @@ class IoEvent {
     disarm();
     event_assign(
         &event_, loop.base(), fd, static_cast<short>(kind | EV_PERSIST),
-        [](evutil_socket_t, short, void* p) { (static_cast<T*>(p)->*Method)(); }, owner);
+        [](evutil_socket_t, short what, void* p) {
+          auto* self = static_cast<IoEvent*>(p);
+          if ((what & EV_TIMEOUT) != 0) self->restore();
+          (static_cast<T*>(self->owner_)->*Method)();
+        },
+        this);
+    owner_ = owner;
     bound_ = true;
   }
 
@@ -86,12 +95,33 @@ class IoEvent {
     if (!armed_) return;
     event_del_noblock(&event_);
     armed_ = false;
+    again_ = false;
+  }
+  // While armed: whether to call back in the next turn, though the descriptor be silent: bytes of
+  // it are held elsewhere.
+  void set_again(bool again) {
+    if (!armed_ || (!again && !again_)) return;
+    constexpr timeval kNow{.tv_sec = 0, .tv_usec = 0};
+    if (again) {
+      event_add(&event_, &kNow);
+    } else {
+      event_remove_timer(&event_);
+    }
+    again_ = again;
   }
   bool bound() const { return bound_; }
 
  private:
+  // libevent takes an event out when its timeout comes, and a timeout of zero does not repeat.
+  void restore() {
+    again_ = false;
+    event_add(&event_, nullptr);
+  }
+
   event event_;
+  void* owner_ = nullptr;
   bool armed_ = false;
+  bool again_ = false;
   bool bound_ = false;
 };
 

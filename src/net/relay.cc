@@ -19,7 +19,48 @@ bool would_block(int error) {
   return error == EAGAIN || error == EINTR;  // an interrupted call is tried again by the next event
 }
 
+// The errno of a step that moved nothing.
+int error_of(const Transfer& transfer, const TlsSession& tls) {
+  switch (transfer.outcome) {
+    case Transfer::Outcome::wants_read:
+    case Transfer::Outcome::wants_write:
+      return EAGAIN;
+    case Transfer::Outcome::cut:
+      return ECONNRESET;
+    default:
+      return tls.error() != 0 ? tls.error() : EPROTO;
+  }
+}
+
 }  // namespace
+
+ssize_t Endpoint::receive_tls(char* into, size_t size) {
+  Transfer transfer = tls->read(into, size);
+  if (transfer.outcome == Transfer::Outcome::done) return static_cast<ssize_t>(transfer.bytes);
+  if (transfer.outcome == Transfer::Outcome::end) return 0;
+  if (transfer.outcome == Transfer::Outcome::wants_write) {
+    // Reading on would only find the same again, for as long as the peer takes nothing.
+    read_wants_write = true;
+    readable.disarm();
+    writable.arm();
+  }
+  errno = error_of(transfer, *tls);
+  return -1;
+}
+
+ssize_t Endpoint::send_tls(const char* bytes, size_t size) {
+  Transfer transfer = tls->write(bytes, size);
+  if (transfer.outcome == Transfer::Outcome::done) return static_cast<ssize_t>(transfer.bytes);
+  errno = error_of(transfer, *tls);
+  return -1;
+}
+
+bool Endpoint::shut_write_tls() {
+  if (tls->shutdown_write().outcome == Transfer::Outcome::wants_write) return false;
+  // For those that wait for the end of the connection rather than for close_notify.
+  shutdown(fd.get(), SHUT_WR);
+  return true;
+}
 
 void Relay::push(std::string_view bytes, bool counted) {
   if (bytes.empty()) return;
@@ -55,7 +96,7 @@ Relay::Outcome Relay::flush(Endpoint& from, Endpoint& to, RelayTools& tools) {
     release(tools);
     return Outcome::finished;
   }
-  from.readable.arm();
+  from.await_bytes();
   return Outcome::open;
 }
 
@@ -66,8 +107,8 @@ void Relay::release(RelayTools& tools) {
 Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
   char* scratch = tools.scratch.get();
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    ssize_t got = recv(from.fd.get(), scratch, RelayTools::kScratchSize, 0);
-    if (got <= 0) return end_of_read(got);
+    ssize_t got = from.receive(scratch, RelayTools::kScratchSize);
+    if (got <= 0) return end_of_read(from, got);
     auto size = static_cast<size_t>(got);
     ssize_t sent = write(to, scratch, size);
     if (sent < 0 && !would_block(errno)) {
@@ -82,12 +123,13 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
       keep(scratch + written, size - written);
       return blocked(from, to);
     }
-    if (size < RelayTools::kScratchSize) {
+    if (from.tls ? from.tls->drained() : size < RelayTools::kScratchSize) {
       // A short read has emptied the socket: asking again would only cost a call.
       streak_ = 0;
+      if (from.tls) from.readable.set_again(false);
       return Outcome::open;
     }
-    if (++streak_ >= kFullReadsToSplice) {
+    if (!from.tls && !to.tls && ++streak_ >= kFullReadsToSplice) {
       streak_ = 0;
       pipe_ = tools.pipes.take();
       if (pipe_) {
@@ -96,6 +138,7 @@ Relay::Outcome Relay::copy(Endpoint& from, Endpoint& to, RelayTools& tools) {
       }
     }
   }
+  if (from.tls) from.readable.set_again(true);
   return Outcome::open;
 }
 
@@ -106,7 +149,7 @@ Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools, bo
     ssize_t got = ::splice(from.fd.get(), nullptr, pipe_->write_end.get(), nullptr, pipe_->capacity,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (got <= 0) {
-      Outcome outcome = end_of_read(got);
+      Outcome outcome = end_of_read(from, got);
       // Before a byte of urgent data splice(2) finds nothing for ever, though the socket stays
       // readable: copying goes on, since recv(2) passes over it.
       if (outcome != Outcome::open || (is_readable && i == 0)) {
@@ -130,12 +173,15 @@ Relay::Outcome Relay::splice(Endpoint& from, Endpoint& to, RelayTools& tools, bo
   return Outcome::open;
 }
 
-Relay::Outcome Relay::end_of_read(ssize_t result) {
+Relay::Outcome Relay::end_of_read(Endpoint& from, ssize_t result) {
   if (result == 0) {
     end_seen_ = true;
     return Outcome::finished;
   }
-  if (would_block(errno)) return Outcome::open;
+  if (would_block(errno)) {
+    if (from.tls) from.readable.set_again(false);
+    return Outcome::open;
+  }
   error_ = errno;
   return Outcome::read_error;
 }
@@ -145,7 +191,7 @@ ssize_t Relay::write(Endpoint& to, const char* bytes, size_t size) {
     set_nodelay(to.fd.get());
     to.lacks_nodelay = false;
   }
-  ssize_t sent = send(to.fd.get(), bytes, size, MSG_NOSIGNAL);
+  ssize_t sent = to.send(bytes, size);
   wrote_ |= sent > 0;
   return sent;
 }

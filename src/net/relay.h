@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -8,18 +10,44 @@
 #include "common/fd.h"
 #include "net/event_loop.h"
 #include "net/pipe_pool.h"
+#include "net/tls_session.h"
 
 namespace lb {
 
-// One end of a relayed stream: a non-blocking socket and its events. The events die before the
-// descriptor unless close() is called, which spares two system calls.
+// One end of a relayed stream: a non-blocking socket, perhaps TLS over it, and its events. The
+// events die before the descriptor unless close() is called, which spares two system calls.
 struct Endpoint {
   Fd fd;
+  std::unique_ptr<TlsSession> tls;
   IoEvent readable;
   IoEvent writable;
   // A TCP socket without TCP_NODELAY yet. Nagle's algorithm never holds back the first segment, so
   // it is set before the second write, and short connections do without the call.
   bool lacks_nodelay = false;
+  // TLS has to write before it can read on; `writable` is armed for it.
+  bool read_wants_write = false;
+
+  // As recv(2) and send(2), through TLS where there is some. A stream that ends without
+  // close_notify fails with ECONNRESET, one that breaks TLS with EPROTO.
+  ssize_t receive(char* into, size_t size) {
+    return tls ? receive_tls(into, size) : recv(fd.get(), into, size, 0);
+  }
+  ssize_t send(const char* bytes, size_t size) {
+    return tls ? send_tls(bytes, size) : ::send(fd.get(), bytes, size, MSG_NOSIGNAL);
+  }
+  // Arms `readable`, also for bytes that TLS holds already.
+  void await_bytes() {
+    readable.arm();
+    if (tls) readable.set_again(tls->has_pending());
+  }
+  // Ends the stream towards the peer; false if that must be tried again when it is writable.
+  bool shut_write() { return tls ? shut_write_tls() : (shutdown(fd.get(), SHUT_WR), true); }
+  // `writable` has called back.
+  void note_writable() {
+    if (!read_wants_write) return;
+    read_wants_write = false;
+    await_bytes();
+  }
 
   // Closes first and disarms then: the kernel forgets a closed descriptor's registration by itself,
   // and epoll_ctl on a bad descriptor is far cheaper than taking a live one out. Not so where both
@@ -29,7 +57,13 @@ struct Endpoint {
     fd.reset();
     readable.disarm();
     writable.disarm();
+    tls.reset();
   }
+
+ private:
+  ssize_t receive_tls(char* into, size_t size);
+  ssize_t send_tls(const char* bytes, size_t size);
+  bool shut_write_tls();
 };
 
 // What the relays of one worker share.
@@ -46,8 +80,8 @@ struct RelayTools {
 // Moves the bytes of one direction, from one end to the other. Reads into the worker's scratch and
 // writes at once; what the receiver refuses is kept (at most 64 KiB, or one pipe full) and reading
 // stops until it is written. A stream that keeps filling the scratch goes on by splice(2) and comes
-// back when its reads get small, or when it has been silent. Work per call is bounded. Arms and
-// disarms `from.readable` and `to.writable`, nothing else. Worker thread.
+// back when its reads get small, or when it has been silent; TLS stays with copying. Work per call
+// is bounded. Arms and disarms `from.readable` and `to.writable`, nothing else. Worker thread.
 class Relay {
  public:
   enum class Outcome {
@@ -89,7 +123,7 @@ class Relay {
   size_t in_pipe() const { return pipe_ ? pipe_->held : 0; }
   Outcome copy(Endpoint& from, Endpoint& to, RelayTools& tools);
   Outcome splice(Endpoint& from, Endpoint& to, RelayTools& tools, bool is_readable);
-  Outcome end_of_read(ssize_t result);
+  Outcome end_of_read(Endpoint& from, ssize_t result);
   ssize_t write(Endpoint& to, const char* bytes, size_t size);
   bool write_from_pipe(Endpoint& to);
   void keep(const char* bytes, size_t size);

@@ -40,18 +40,6 @@ size_t total(std::span<const iovec> pieces) {
 
 }  // namespace
 
-Transfer Stream::write_records(std::string_view bytes) {
-  size_t written = 0;
-  do {
-    Transfer transfer = tls_->write(bytes.data() + written, bytes.size() - written);
-    if (transfer.outcome != Transfer::Outcome::done) {
-      return written > 0 ? Transfer{Transfer::Outcome::done, written} : transfer;
-    }
-    written += transfer.bytes;
-  } while (written < bytes.size());
-  return {Transfer::Outcome::done, written};
-}
-
 Transfer Stream::writev(std::span<const iovec> pieces) {
   if (!tls_) {
     msghdr message{};

@@ -47,7 +47,7 @@ class Stream {
   // Writes what the socket takes, in part as well. After wants_write the same bytes are to be
   // offered again, more may follow them.
   Transfer write(std::string_view bytes) {
-    if (tls_) return write_records(bytes);
+    if (tls_) return tls_->write(bytes.data(), bytes.size());
     ssize_t sent = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) return {Transfer::Outcome::done, static_cast<size_t>(sent)};
     return blocked(Transfer::Outcome::wants_write);
@@ -79,7 +79,6 @@ class Stream {
     error_ = errno;
     return {Transfer::Outcome::failed};
   }
-  Transfer write_records(std::string_view bytes);
 
   Fd fd_;
   std::unique_ptr<TlsSession> tls_;

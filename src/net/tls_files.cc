@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -125,6 +126,39 @@ Status<> use_key_pair(ssl_ctx_st* context, const KeyPair& pair) {
   sk_X509_free(links);
   if (used != 1) return fail("the certificate cannot be used: " + tls_error());
   return Done{};
+}
+
+Status<> check_usable(const X509Handle& certificate) {
+  ERR_clear_error();
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_server_method()),
+                                                            SSL_CTX_free);
+  if (SSL_CTX_use_certificate(context.get(), certificate.get()) == 1) return Done{};
+  return fail(tls_error());
+}
+
+Validity validity_of(const X509Handle& certificate) {
+  auto unix_time = [](const ASN1_TIME* time) {
+    struct tm parts {};
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? int64_t{timegm(&parts)} : 0;
+  };
+  return {unix_time(X509_get0_notBefore(certificate.get())),
+          unix_time(X509_get0_notAfter(certificate.get()))};
+}
+
+Result<std::string> fingerprint(const std::vector<std::string>& files) {
+  std::string all;
+  for (const std::string& file : files) {
+    auto bytes = file.empty() ? Result<std::string>(std::string()) : read_tls_file(file);
+    if (!bytes) return bytes;
+    all += std::to_string(bytes->size()) + ":" + *bytes;
+  }
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  unsigned size = 0;
+  EVP_Digest(all.data(), all.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+             EVP_sha256(), nullptr);
+  digest.resize(size);
+  OPENSSL_cleanse(all.data(), all.size());
+  return digest;
 }
 
 std::vector<std::string> names_of(const X509Handle& certificate) {

@@ -42,6 +42,20 @@ bool is_key_of(const PrivateKeyHandle& key, const X509Handle& certificate);
 Result<KeyPair> read_key_pair(const std::string& certificate_file, const std::string& key_file);
 Status<> use_key_pair(ssl_ctx_st* context, const KeyPair& pair);
 
+// Why TLS would refuse a certificate as one's own (a key that is too small, say), if it would.
+Status<> check_usable(const X509Handle& certificate);
+
+// When a certificate begins and ceases to be valid, as Unix time.
+struct Validity {
+  int64_t from_s = 0;
+  int64_t until_s = 0;
+};
+Validity validity_of(const X509Handle& certificate);
+
+// One value for the bytes of these files; "" stands for no file, and one that cannot be read is an
+// error.
+Result<std::string> fingerprint(const std::vector<std::string>& files);
+
 // The host names that a certificate is for, in lower case: its DNS names, or without any its common
 // name.
 std::vector<std::string> names_of(const X509Handle& certificate);

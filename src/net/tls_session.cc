@@ -37,6 +37,7 @@ struct SocketBio {
     }
     ssize_t got = recv(session.fd_, into, static_cast<size_t>(size), 0);
     if (got < 0) blocked(bio, session, BIO_FLAGS_READ);
+    session.heard_ |= got > 0;
     if (got == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
     return static_cast<int>(got);
   }
@@ -44,9 +45,20 @@ struct SocketBio {
   static int write(BIO* bio, const char* bytes, int size) {
     TlsSession& session = SocketBio::session(bio);
     BIO_clear_retry_flags(bio);
+    if (!session.unsent_.empty() && !send_first(bio, session)) return -1;
     ssize_t sent = send(session.fd_, bytes, static_cast<size_t>(size), MSG_NOSIGNAL);
     if (sent < 0) blocked(bio, session, BIO_FLAGS_WRITE);
     return static_cast<int>(sent);
+  }
+
+  static bool send_first(BIO* bio, TlsSession& session) {
+    std::string& bytes = session.unsent_;
+    ssize_t sent = send(session.fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0) blocked(bio, session, BIO_FLAGS_WRITE);
+    if (sent < 0) return false;
+    bytes.erase(0, static_cast<size_t>(sent));
+    if (!bytes.empty()) BIO_set_flags(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY);
+    return bytes.empty();
   }
 
   static void blocked(BIO* bio, TlsSession& session, int direction) {
@@ -97,8 +109,10 @@ TlsSession::~TlsSession() {
 Transfer TlsSession::handshake() {
   ERR_clear_error();
   int result = SSL_do_handshake(ssl_);
+  drained_ = false;
   if (result != 1) {
     Transfer transfer = after(result);
+    drained_ = transfer.outcome == Transfer::Outcome::wants_read;
     // An end is none in order before there is anything to end.
     if (transfer.outcome != Transfer::Outcome::end && transfer.outcome != Transfer::Outcome::cut) {
       return transfer;
@@ -111,21 +125,48 @@ Transfer TlsSession::handshake() {
 }
 
 Transfer TlsSession::read(char* into, size_t size) {
+  size_t total = 0;
+  do {
+    Transfer transfer = read_record(into + total, size - total);
+    if (transfer.outcome == Transfer::Outcome::done) {
+      total += transfer.bytes;
+      continue;
+    }
+    end_told_ = total == 0 || read_end_ == Transfer::Outcome::done;
+    if (total == 0) return transfer;
+    break;
+  } while (size - total >= kMostRecord);
+  return {Transfer::Outcome::done, total};
+}
+
+Transfer TlsSession::read_record(char* into, size_t size) {
+  if (read_end_ != Transfer::Outcome::done) return {read_end_};
   ERR_clear_error();
   size_t got = 0;
   int result = SSL_read_ex(ssl_, into, size, &got);
   drained_ = result != 1;
   if (result == 1) return {Transfer::Outcome::done, got};
-  return after(result);
+  Transfer transfer = after(result);
+  bool blocked = transfer.outcome == Transfer::Outcome::wants_read ||
+                 transfer.outcome == Transfer::Outcome::wants_write;
+  if (!blocked) read_end_ = transfer.outcome;
+  return transfer;
 }
 
 Transfer TlsSession::write(const char* bytes, size_t size) {
-  if (size == 0) return {Transfer::Outcome::done};
-  ERR_clear_error();
-  size_t sent = 0;
-  int result = SSL_write_ex(ssl_, bytes, std::min(size, kMostRecord), &sent);
-  if (result == 1) return {Transfer::Outcome::done, sent};
-  return after(result);
+  size_t total = 0;
+  while (total < size) {
+    ERR_clear_error();
+    size_t sent = 0;
+    int result = SSL_write_ex(ssl_, bytes + total, std::min(size - total, kMostRecord), &sent);
+    if (result == 1) {
+      total += sent;
+      continue;
+    }
+    Transfer transfer = after(result);
+    return total > 0 ? Transfer{Transfer::Outcome::done, total} : transfer;
+  }
+  return {Transfer::Outcome::done, total};
 }
 
 Transfer TlsSession::shutdown_write() {
@@ -137,7 +178,7 @@ Transfer TlsSession::shutdown_write() {
 
 bool TlsSession::has_pending() const {
   // What is left of a record that is not complete counts for OpenSSL, but there is nothing to read.
-  return !received_.empty() || (!drained_ && SSL_has_pending(ssl_) == 1);
+  return !end_told_ || !received_.empty() || (!drained_ && SSL_has_pending(ssl_) == 1);
 }
 
 Transfer TlsSession::after(int result) {

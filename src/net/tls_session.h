@@ -43,16 +43,22 @@ class TlsSession {
 
   // Bytes of the peer that were read from the socket before; ahead of the handshake.
   void prepend(std::string_view received) { received_.append(received); }
+  // Bytes for the peer in clear, ahead of the handshake.
+  void send_first(std::string_view bytes) { unsent_.append(bytes); }
 
   Transfer handshake();
   bool handshake_done() const { return handshake_done_; }
+  // The peer has sent something.
+  bool heard() const { return heard_; }
+  // As many records as there are and fit.
   Transfer read(char* into, size_t size);
-  // At most one record (16 KiB) a call.
   Transfer write(const char* bytes, size_t size);
   // Sends close_notify; the socket is the caller's to shut down.
   Transfer shutdown_write();
-  // A read may yield bytes though the socket is not readable.
+  // A read may yield bytes, or the end, though the socket is not readable.
   bool has_pending() const;
+  // The last read found that nothing more is there yet.
+  bool drained() const { return drained_ && end_told_; }
 
   // An errno, or 0 where the peer broke TLS or was refused.
   int error() const { return error_; }
@@ -73,6 +79,7 @@ class TlsSession {
  private:
   friend struct SocketBio;
 
+  Transfer read_record(char* into, size_t size);
   Transfer after(int result);
   Transfer failed();
 
@@ -82,8 +89,13 @@ class TlsSession {
   int socket_error_ = 0;  // errno of the last call at the socket
   int error_ = 0;
   bool handshake_done_ = false;
+  bool heard_ = false;
   bool drained_ = false;  // the last read found nothing more
+  // How reading ended, if it did behind bytes that were returned; told by the next read.
+  Transfer::Outcome read_end_ = Transfer::Outcome::done;
+  bool end_told_ = true;
   std::string received_;
+  std::string unsent_;
   std::string reason_;
 };
 

@@ -18,13 +18,17 @@ const char* to_string(CloseReason reason) {
     case CloseReason::send_timeout:
       return "client took no data for the send timeout";
     case CloseReason::header_timeout:
-      return "no PROXY header in time";
+      return "no PROXY header or TLS handshake in time";
     case CloseReason::bad_proxy_header:
       return "bad PROXY header";
     case CloseReason::client_gone:
       return "client left before a server was found";
+    case CloseReason::tls_failed:
+      return "no TLS handshake";
     case CloseReason::denied:
       return "denied";
+    case CloseReason::no_route:
+      return "no route";
     case CloseReason::no_server:
       return "no server usable";
     case CloseReason::servers_full:
@@ -55,6 +59,7 @@ bool closes_by_reset(CloseReason reason) {
     case CloseReason::finished:
     case CloseReason::idle_timeout:
     case CloseReason::half_close_timeout:
+    case CloseReason::tls_failed:  // an alert has told why
       return false;
     default:
       return true;

@@ -17,6 +17,8 @@ enum class CloseReason : uint8_t {
   bad_proxy_header,
   client_gone,  // before a server was found
   denied,
+  tls_failed,  // no handshake with the client
+  no_route,
   no_server,
   servers_full,
   connect_failed,

@@ -6,8 +6,12 @@
 namespace lb {
 
 void Frontend::set_pools(const Pools& pools) {
-  auto pool = pools.find(plan_.config->pool);
-  if (pool != pools.end() && !pool->second->members().empty()) plan_.pool = pool->second;
+  auto renew = [&pools](const std::string& name, std::shared_ptr<const Pool>& pool) {
+    auto found = pools.find(name);
+    if (found != pools.end() && !found->second->members().empty()) pool = found->second;
+  };
+  renew(plan_.config->pool, plan_.pool);
+  for (auto& [name, pool] : plan_.routed) renew(name, pool);
 }
 
 // A peer at a unix socket has no address that could be listed: the permissions of the socket say

@@ -11,21 +11,24 @@
 #include "common/fd.h"
 #include "config/config.h"
 #include "net/connection_limit.h"
+#include "net/tls_server_context.h"
 #include "pool/close_reason.h"
 #include "pool/pool.h"
 #include "pool/worker_context.h"
 
 namespace lb {
 
+using Pools = std::map<std::string, std::shared_ptr<const Pool>>;
+
 // A listener as one worker needs it; part of a snapshot.
 struct FrontendPlan {
   std::shared_ptr<const ListenerConfig> config;
   std::shared_ptr<const Pool> pool;
-  std::shared_ptr<ConnectionLimit> limit;          // of the listener, all workers
-  std::vector<std::shared_ptr<const Fd>> sockets;  // this worker's
+  std::shared_ptr<ConnectionLimit> limit;                 // of the listener, all workers
+  std::vector<std::shared_ptr<const Fd>> sockets;         // this worker's
+  std::shared_ptr<const TlsServerContext> tls = nullptr;  // null: clients come in clear
+  Pools routed = {};  // those that its routes name; `pool` is null then
 };
-
-using Pools = std::map<std::string, std::shared_ptr<const Pool>>;
 
 // A listener on one worker, of whatever protocol: takes in what clients send and owns their
 // sessions. What a worker asks of it goes through here; bytes never do. A listener whose protocol
@@ -58,6 +61,7 @@ class Frontend {
   WorkerContext& worker() const { return worker_; }
   const Pool& pool() const { return *plan_.pool; }
   const ListenerConfig& config() const { return *plan_.config; }
+  const std::shared_ptr<const TlsServerContext>& tls() const { return plan_.tls; }
   // Whether what comes from this peer begins with a PROXY header.
   bool header_follows(const Address& peer) const;
   // Whether allow and deny let this client in.

@@ -155,11 +155,12 @@ constexpr size_t kRanks = 6;
 }  // namespace
 
 Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
-           RetryBudget& budget)
+           RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls)
     : config_(std::move(config)),
       members_(std::move(members)),
       budget_(budget),
-      line_(load.line()) {
+      line_(load.line()),
+      tls_(std::move(tls)) {
   std::array<std::vector<Candidate>, kRanks> ranks;
   std::vector<uint64_t> seeds = seeds_of_members();
   for (size_t i = 0; i < members_.size(); ++i) {
@@ -191,6 +192,16 @@ std::vector<uint64_t> Pool::seeds_of_members() const {
 
 void Pool::let_waiters_try() const {
   if (usable() > 0 && line_.waiting() > 0) line_.let_try(kTriesPerServer * usable());
+}
+
+std::unique_ptr<TlsSession> Pool::open_tls(int fd, const Server& server) const {
+  if (!tls_) return nullptr;
+  auto member = std::find_if(members_.begin(), members_.end(),
+                             [&](const Member& known) { return known.server == &server; });
+  bool has_host = member != members_.end() && !member->host.empty();
+  // A unix socket has no name: one must be configured for it to be verified.
+  std::string address = server.address().is_ip() ? server.address().ip_string() : std::string();
+  return tls_->open(fd, has_host ? member->host : address);
 }
 
 Result<Lease, NoServer> Pool::acquire(const Want& want) const {

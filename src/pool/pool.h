@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "net/tls_context.h"
 #include "pool/balancer.h"
 #include "pool/retry_budget.h"
 #include "pool/server.h"
@@ -21,6 +22,7 @@ struct Member {
   uint32_t weight = 1;
   uint32_t limit = kNoLimit;
   bool backup = false;
+  std::string host = {};  // the host name it was resolved from; "" = none
 };
 
 // What acquire() found when it grants no lease.
@@ -48,7 +50,7 @@ class Pool {
  public:
   // `load` and `budget` belong to the registry and outlive the pool.
   Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
-       RetryBudget& budget);
+       RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls = nullptr);
 
   const PoolConfig& config() const { return *config_; }
   const std::vector<Member>& members() const { return members_; }
@@ -60,6 +62,9 @@ class Pool {
     return groups_.empty() ? 0 : static_cast<uint32_t>(groups_.front().candidates.size());
   }
   bool needs_key() const;  // a hash balancer: Want::key_hash counts
+  bool speaks_tls() const { return tls_ != nullptr; }
+  // TLS to one of its servers, over a socket that connects there; null where it speaks none.
+  std::unique_ptr<TlsSession> open_tls(int fd, const Server& server) const;
 
   // This is a newer snapshot's: whoever waits may find a server now. At most kTriesPerServer for
   // each usable server go ahead until one of them was served.
@@ -83,6 +88,7 @@ class Pool {
   std::vector<Group> groups_;
   RetryBudget& budget_;
   WaitLine& line_;
+  std::shared_ptr<const TlsClientContext> tls_;
 };
 
 }  // namespace lb

@@ -164,6 +164,17 @@ void PoolRegistry::change(Server& server, const std::string& reason, Change chan
   if (on_status_changed) on_status_changed(server, *changed);
 }
 
+void PoolRegistry::set_tls(
+    const std::map<std::string, std::shared_ptr<const TlsClientContext>>& contexts) {
+  for (auto& [name, state] : states_) {
+    auto found = contexts.find(name);
+    auto context = found == contexts.end() ? nullptr : found->second;
+    if (context == state->tls) continue;
+    state->tls = std::move(context);
+    state->dirty = true;
+  }
+}
+
 void PoolRegistry::set_health(Server& server, Health health, const std::string& reason) {
   auto state = states_.find(server.pool());
   if (state == states_.end() || !state->second->config->health_check.enabled) return;
@@ -374,11 +385,13 @@ std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
                        .status = status(*entry.server),
                        .weight = weight,
                        .limit = limit,
-                       .backup = entry.config.backup});
+                       .backup = entry.config.backup,
+                       .host = entry.config.host});
     servers.push_back(entry.server);
   }
-  std::shared_ptr<const OwningPool> owning(new OwningPool{
-      std::move(servers), Pool(state.config, std::move(members), state.load, state.budget)});
+  std::shared_ptr<const OwningPool> owning(
+      new OwningPool{std::move(servers),
+                     Pool(state.config, std::move(members), state.load, state.budget, state.tls)});
   return {owning, &owning->pool};
 }
 

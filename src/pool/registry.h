@@ -51,6 +51,9 @@ class PoolRegistry {
   // open work until `drain_until_ms` (monotonic).
   Changes apply(const Config& config, const Names& names, int64_t drain_until_ms);
 
+  // The contexts of pools that speak TLS to their servers; all others speak none.
+  void set_tls(const std::map<std::string, std::shared_ptr<const TlsClientContext>>& contexts);
+
   // Told of every change of a server's status but its removal, which apply() returns.
   std::function<void(Server&, const StatusChange&)> on_status_changed;
 
@@ -110,6 +113,7 @@ class PoolRegistry {
     std::shared_ptr<const PoolConfig> config;
     LoadTable load;
     RetryBudget budget;
+    std::shared_ptr<const TlsClientContext> tls;
     std::vector<Entry> entries;  // in the order of the configuration
     std::shared_ptr<const Pool> pool;
     bool dirty = true;

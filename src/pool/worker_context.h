@@ -8,6 +8,7 @@
 #include "common/hash.h"
 #include "net/connection_limit.h"
 #include "net/event_loop.h"
+#include "net/handshake_ration.h"
 #include "net/late_resets.h"
 #include "net/mailbox.h"
 #include "net/relay.h"
@@ -53,6 +54,7 @@ struct WorkerContext {
   Peers& peers;
   ConnectionLimit& connections;  // of the process
   uint64_t random_state;
+  HandshakeRation handshakes = {};
 
   // Uniform and cheap; not for secrets.
   uint64_t next_random() { return mix64(random_state++); }

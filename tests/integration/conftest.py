@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from lbtest import BINARY, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
+from lbtest import BINARY, Authority, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
 from lbtest.fake import DeafServer
 from lbtest.namespace import can_have_namespaces
 from lbtest.swarm import EchoSwarm
@@ -144,6 +144,14 @@ def lb(request, server, deaf_server, _servers):
 def swarm():
     """swarm(): a server in a process of its own, for any number of connections."""
     yield from _hand_out(EchoSwarm, EchoSwarm.end)
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """A certificate authority that all tests share."""
+    made = Authority()
+    yield made
+    made.remove()
 
 
 @pytest.fixture(scope="session")

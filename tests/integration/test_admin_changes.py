@@ -170,7 +170,7 @@ def test_pools_and_listeners_are_listed(lb, server, admin):
         client.receive_line()
         assert admin.get("/api/listeners").data == [
             {"name": "front", "protocol": "tcp", "addresses": [proxy.address], "pool": "back",
-             "activeConnections": 1}]
+             "pools": ["back"], "activeConnections": 1}]
 
 
 @pytest.mark.fast

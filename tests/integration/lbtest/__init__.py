@@ -4,6 +4,7 @@
 from lbtest.admin import Admin
 from lbtest.background import in_background
 from lbtest.bulk import receive_bulk, send_bulk
+from lbtest.certificates import Authority, s_client
 from lbtest.config import tcp_config
 from lbtest.connection import Connection, connect, refuses
 from lbtest.fake import FakeServer, echo, names_itself, reset_after, resets, silent, sink, source
@@ -13,8 +14,8 @@ from lbtest.process import BINARY, LbProcess, run_lb
 from lbtest.real import MariadbServer, PostgresServer, RedisServer
 
 __all__ = [
-    "Admin", "BINARY", "Connection", "FakeServer", "LbProcess", "MariadbServer", "Namespace", "PostgresServer",
+    "Admin", "Authority", "BINARY", "Connection", "FakeServer", "LbProcess", "MariadbServer", "Namespace", "PostgresServer",
     "RedisServer", "connect", "echo", "free_port", "has_ipv6", "in_background", "names_itself",
-    "receive_bulk", "refuses", "reset_after", "resets", "run_lb", "send_bulk", "silent", "sink", "source",
+    "receive_bulk", "refuses", "reset_after", "resets", "run_lb", "s_client", "send_bulk", "silent", "sink", "source",
     "tcp_config", "wait_until",
 ]

@@ -290,7 +290,7 @@ TEST_F(ApiTest, ListsPoolsListenersAndAlgorithms) {
             R"("servers":{"total":1,"usable":1}})");
   EXPECT_EQ(to_text(ask("GET", "/api/listeners").body["data"]),
             R"([{"name":"front","protocol":"tcp","addresses":[":80"],"pool":"web",)"
-            R"("activeConnections":3}])");
+            R"("pools":["web"],"activeConnections":3}])");
   EXPECT_EQ(to_text(ask("GET", "/api/algorithms").body["data"]),
             R"([{"name":"round_robin","aliases":["weighted"]},{"name":"random","aliases":[]}])");
 }

@@ -37,7 +37,7 @@ class FakeControl final : public ControlApi {
     return found == health.end() ? std::nullopt : std::optional(found->second);
   }
   std::vector<ListenerView> listeners() const override {
-    return {{"front", "tcp", {":80"}, "web", 3}};
+    return {{"front", "tcp", {":80"}, {"web"}, 3}};
   }
   std::vector<AlgorithmView> algorithms() const override {
     return {{"round_robin", {"weighted"}}, {"random", {}}};

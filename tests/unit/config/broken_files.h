@@ -19,6 +19,8 @@ std::vector<BrokenFile> broken_yaml();
 std::vector<BrokenFile> broken_process_sections();
 std::vector<BrokenFile> broken_admin();
 std::vector<BrokenFile> broken_listeners();
+std::vector<BrokenFile> broken_routes();
+std::vector<BrokenFile> broken_tls();
 std::vector<BrokenFile> broken_pools();
 std::vector<BrokenFile> broken_servers();
 std::vector<BrokenFile> broken_logins();

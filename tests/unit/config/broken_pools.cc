@@ -111,7 +111,6 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("hold: 2d"), 5, 11, "pools.db.hold", "1ms to 1d"},
       // Known, but not yet.
       {with_pool("sticky: {by: source_ip}"), 5, 5, "pools.db.sticky", "not built"},
-      {with_pool("tls: {verify: true}"), 5, 5, "pools.db.tls", "not built"},
       {with_pool("keep_alive_connections: 64"), 5, 5, "pools.db.keep_alive_connections",
        "not built"},
       {with_pool("protocol: h2"), 5, 5, "pools.db.protocol", "not built"},
