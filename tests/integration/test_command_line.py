@@ -79,7 +79,7 @@ def places_of_marks(yaml):
     ("back: {servers: [127.0.0.1:9]}", "▸back: {balance: random}", "pools.back: "),
     ("back: {", "back: {timeouts: {connect: ▸5}, ", "pools.back.timeouts.connect: "),
     ("pools:", "pools: {}\nlog: {level: info}\n▸pools:", "pools: duplicate key"),
-    ("front: {", "front: {▸tls: {certificates: []}, ", "listeners.front.tls: "),
+    ("front: {", "front: {tls: {certificates: ▸[]}, ", "listeners.front.tls.certificates: "),
     ('"127.0.0.1:9"', '▸"${LB_TEST_UNSET}"', "listeners.front.address: "),
 ])
 def test_a_mistake_is_told_by_line_column_and_path(check, old, new, expected):
