@@ -18,7 +18,9 @@ constexpr size_t kMessageHeader = 4;
 constexpr size_t kMostInRecord = 16 * 1024;
 constexpr size_t kMostInName = 255;
 
-constexpr ClientHello kInvalid{ClientHello::State::invalid};
+ClientHello invalid() {
+  return {.state = ClientHello::State::invalid};
+}
 
 uint8_t byte_at(std::string_view bytes, size_t at) {
   return static_cast<uint8_t>(bytes[at]);
@@ -93,20 +95,20 @@ ClientHello parse_message(std::string_view body) {
   size_t ciphers = message.vector(2).size();
   size_t compressions = message.vector(1).size();
   if (message.failed() || session_id > 32 || ciphers < 2 || ciphers % 2 != 0 || compressions < 1) {
-    return kInvalid;
+    return invalid();
   }
   ClientHello hello{ClientHello::State::complete};
   if (message.empty()) return hello;  // extensions came with TLS 1.2
   Reader extensions(message.vector(2));
-  if (message.failed() || !message.empty()) return kInvalid;
+  if (message.failed() || !message.empty()) return invalid();
   bool has_name = false;
   while (!extensions.empty()) {
     size_t type = extensions.number(2);
     std::string_view content = extensions.vector(2);
-    if (extensions.failed()) return kInvalid;
+    if (extensions.failed()) return invalid();
     if (type != kServerName) continue;
     auto name = parse_server_name(content);
-    if (has_name || !name) return kInvalid;
+    if (has_name || !name) return invalid();
     has_name = true;
     hello.server_name = std::move(*name);
   }
@@ -116,25 +118,25 @@ ClientHello parse_message(std::string_view body) {
 }  // namespace
 
 ClientHello parse_client_hello(std::string_view bytes) {
-  const ClientHello incomplete{bytes.size() < kMaxClientHello ? ClientHello::State::incomplete
-                                                              : ClientHello::State::invalid};
+  ClientHello incomplete{.state = bytes.size() < kMaxClientHello ? ClientHello::State::incomplete
+                                                                 : ClientHello::State::invalid};
   std::string message;  // of several records
   std::string_view left = bytes.substr(0, kMaxClientHello);
   bool is_first = true;
   while (!left.empty()) {
     if (byte_at(left, 0) != kHandshakeRecord) {
-      return is_first ? ClientHello{ClientHello::State::not_tls} : kInvalid;
+      return is_first ? ClientHello{ClientHello::State::not_tls} : invalid();
     }
-    if (left.size() > 1 && byte_at(left, 1) != 3) return kInvalid;
+    if (left.size() > 1 && byte_at(left, 1) != 3) return invalid();
     if (left.size() < kRecordHeader) return incomplete;
     size_t size = size_t{byte_at(left, 3)} << 8 | byte_at(left, 4);
-    if (size == 0 || size > kMostInRecord) return kInvalid;
+    if (size == 0 || size > kMostInRecord) return invalid();
     message += left.substr(kRecordHeader, size);
-    if (!message.empty() && byte_at(message, 0) != kClientHello) return kInvalid;
+    if (!message.empty() && byte_at(message, 0) != kClientHello) return invalid();
     if (message.size() >= kMessageHeader) {
       Reader header(std::string_view(message).substr(1));
       size_t body = header.number(3);
-      if (body + kMessageHeader > kMaxClientHello) return kInvalid;
+      if (body + kMessageHeader > kMaxClientHello) return invalid();
       if (message.size() >= kMessageHeader + body) {
         return parse_message(std::string_view(message).substr(kMessageHeader, body));
       }
