@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/event_loop.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
@@ -27,6 +28,12 @@ void tell_libevent_where_the_log_is() {
 
 }  // namespace
 
+TurnEnd::~TurnEnd() {
+  if (waits_in_ == nullptr) return;
+  auto& waiting = waits_in_->turn_ends_;
+  std::replace(waiting.begin(), waiting.end(), this, static_cast<TurnEnd*>(nullptr));
+}
+
 EventLoop::EventLoop() {
   tell_libevent_where_the_log_is();
   event_config* config = event_config_new();
@@ -50,7 +57,19 @@ void EventLoop::run_turn(bool wait) {
   ++turn_;
   // Without EVLOOP_ONCE libevent goes on for as long as anything stays ready.
   event_base_loop(base_, EVLOOP_ONCE | (wait ? EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK));
+  end_turn();
   free_retired();
+}
+
+void EventLoop::end_turn() {
+  // One may ask for another, or for itself again: that waits for the next turn.
+  size_t count = turn_ends_.size();
+  for (size_t i = 0; i < count; ++i) {
+    if (turn_ends_[i] == nullptr) continue;  // gone meanwhile
+    turn_ends_[i]->waits_in_ = nullptr;
+    turn_ends_[i]->end_turn();
+  }
+  turn_ends_.erase(turn_ends_.begin(), turn_ends_.begin() + static_cast<ptrdiff_t>(count));
 }
 
 int64_t EventLoop::now_us() {

@@ -12,6 +12,23 @@
 
 namespace lb {
 
+class EventLoop;
+
+// Something to do once at the end of a turn, after all callbacks. Derive from it. Loop thread.
+class TurnEnd {
+ public:
+  TurnEnd() = default;
+  virtual ~TurnEnd();
+  TurnEnd(const TurnEnd&) = delete;
+  TurnEnd& operator=(const TurnEnd&) = delete;
+
+  virtual void end_turn() = 0;
+
+ private:
+  friend class EventLoop;
+  EventLoop* waits_in_ = nullptr;
+};
+
 // One libevent base and the thread that runs it. Everything that is bound to a loop is made, used
 // and destroyed on the loop's thread, or before run() starts or after it returned; a mailbox is the
 // only way in from other threads.
@@ -41,6 +58,13 @@ class EventLoop {
     retired_.push_back({object.release(), [](void* p) { delete static_cast<T*>(p); }});
   }
 
+  // Calls `last.end_turn()` at the end of this turn, once however often it is asked for.
+  void at_end_of_turn(TurnEnd& last) {
+    if (last.waits_in_ != nullptr) return;
+    last.waits_in_ = this;
+    turn_ends_.push_back(&last);
+  }
+
   event_base* base() { return base_; }
 
  private:
@@ -48,12 +72,15 @@ class EventLoop {
     void* object;
     void (*destroy)(void*);
   };
+  friend class TurnEnd;
+  void end_turn();
   void free_retired();
 
   event_base* base_;
   bool stopped_ = false;
   uint64_t turn_ = 0;
   int64_t now_us_ = 0;  // 0 = not read in this turn
+  std::vector<TurnEnd*> turn_ends_;
   std::vector<Retired> retired_;
 };
 

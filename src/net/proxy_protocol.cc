@@ -25,7 +25,7 @@ constexpr size_t kV2Fixed = 16;  // signature, version and command, family and t
 constexpr size_t kUnixPath = sizeof(sockaddr_un::sun_path);
 enum V2Command : unsigned char { kLocal = 0x20, kProxy = 0x21 };
 enum V2Family : unsigned char { kUnspec = 0, kInet = 1, kInet6 = 2, kUnix = 3 };
-constexpr unsigned char kStream = 1;
+enum V2Transport : unsigned char { kStream = 1, kDatagram = 2 };
 constexpr unsigned char kLastTransport = 2;
 // What the addresses of each family take.
 constexpr std::array<size_t, 4> kV2Addresses = {0, 2 * 4 + 4, 2 * 16 + 4, 2 * kUnixPath};
@@ -296,6 +296,42 @@ std::string proxy_header_v2(const Address& source, const Address& destination) {
   out.push_back(static_cast<char>(family == kUnspec ? 0 : family << 4 | kStream));
   append_big_endian(out, addresses.size());
   return out + addresses;
+}
+
+DatagramProxyHeader::DatagramProxyHeader(const Address& source, const Address& destination) {
+  V2Family family = common_family(source, destination);
+  if (family == kUnix) family = kUnspec;  // has no datagrams here
+  bool mapped = family == kInet6;
+  char* at = std::copy(kV2Signature.begin(), kV2Signature.end(), bytes_);
+  *at++ = static_cast<char>(kProxy);
+  *at++ = static_cast<char>(family == kUnspec ? 0 : family << 4 | kDatagram);
+  size_t addresses = family == kUnspec ? 0 : kV2Addresses[family];
+  *at++ = 0;
+  *at++ = static_cast<char>(addresses);
+  size_ = kV2Fixed + addresses;
+  if (addresses == 0) return;
+  for (const Address* address : {&source, &destination}) {
+    if (mapped && address->is_ipv4()) {
+      constexpr std::string_view kMapped = "\0\0\0\0\0\0\0\0\0\0\xff\xff"sv;
+      at = std::copy(kMapped.begin(), kMapped.end(), at);
+    }
+    at = std::copy(address->bytes().begin(), address->bytes().end(), at);
+  }
+  for (const Address* address : {&source, &destination}) {
+    *at++ = static_cast<char>(address->port() >> 8);
+    *at++ = static_cast<char>(address->port() & 0xff);
+  }
+}
+
+bool starts_as_proxy_v2(std::string_view datagram) {
+  return datagram.starts_with(kV2Signature);
+}
+
+ProxyParse parse_datagram_proxy_header(std::string_view datagram) {
+  ProxyParse parse = starts_as_proxy_v2(datagram) ? parse_v2(datagram) : ProxyParse{};
+  // What a datagram lacks does not follow.
+  if (parse.state == State::incomplete) parse.state = State::invalid;
+  return parse;
 }
 
 }  // namespace lb

@@ -38,4 +38,20 @@ ProxyParse parse_proxy_header(std::string_view bytes);
 std::string proxy_header_v1(const Address& source, const Address& destination);
 std::string proxy_header_v2(const Address& source, const Address& destination);
 
+// The v2 header of a datagram, in front of its own bytes.
+class DatagramProxyHeader {
+ public:
+  DatagramProxyHeader(const Address& source, const Address& destination);
+  std::string_view bytes() const { return {bytes_, size_}; }
+
+ private:
+  char bytes_[52];  // with two IPv6 addresses
+  size_t size_;
+};
+
+// Reads the v2 header that a datagram begins with, complete or invalid. v1 is for streams only.
+ProxyParse parse_datagram_proxy_header(std::string_view datagram);
+// Whether it begins as such a header does.
+bool starts_as_proxy_v2(std::string_view datagram);
+
 }  // namespace lb
