@@ -18,7 +18,7 @@ uint64_t raise_descriptor_limit() {
 }
 
 DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
-                                uint32_t wanted_connections) {
+                                uint32_t wanted_connections, uint64_t wanted_sessions) {
   DescriptorPlan plan{.limit = limit};
   // An eighth of all for pipes: a stream without one is copied, which costs time but works.
   plan.pipes_per_worker = std::min<size_t>(256, limit / 8 / 2 / workers);
@@ -26,8 +26,17 @@ DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
   constexpr uint64_t kProcess = 64;
   uint64_t taken = plan.pipes_per_worker * workers * 2 + workers * kPerWorker + others + kProcess;
   uint64_t left = limit > taken ? limit - taken : 2;
+  uint64_t for_sessions = wanted_sessions;
+  uint64_t wanted = uint64_t{2} * wanted_connections + wanted_sessions;
+  if (wanted > left) {
+    // In floating point, for the product may be too large.
+    for_sessions =
+        static_cast<uint64_t>(static_cast<double>(left) * static_cast<double>(wanted_sessions) /
+                              static_cast<double>(wanted));
+  }
+  plan.max_sessions = static_cast<uint32_t>(std::min<uint64_t>(for_sessions, UINT32_MAX));
   plan.max_connections = static_cast<uint32_t>(
-      std::min<uint64_t>(wanted_connections, std::max<uint64_t>(left / 2, 1)));
+      std::min<uint64_t>(wanted_connections, std::max<uint64_t>((left - for_sessions) / 2, 1)));
   return plan;
 }
 

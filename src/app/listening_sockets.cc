@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "net/datagram_socket.h"
 #include "net/socket.h"
 #include "pool/stream_frontend.h"
 
@@ -13,14 +14,19 @@ namespace lb {
 
 namespace {
 
+constexpr std::string_view kDatagrams = "udp ";
+
 bool kernel_has_ipv6() {
   return static_cast<bool>(Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)));
 }
 
 // Whether sockets of ours stand in the way of having the address alone.
-bool overlaps(const SocketGroups& groups, const Address& address) {
+bool overlaps(const SocketGroups& groups, Protocol protocol, const Address& address) {
   return std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
-    auto bound = Address::parse(group.first.starts_with(':') ? "[::]" + group.first : group.first);
+    std::string text = group.first;
+    if (text.starts_with(kDatagrams) != (protocol == Protocol::udp)) return false;
+    if (protocol == Protocol::udp) text.erase(0, kDatagrams.size());
+    auto bound = Address::parse(text.starts_with(':') ? "[::]" + text : text);
     if (!bound || !bound->is_ip() || bound->port() != address.port()) return false;
     return bound->is_wildcard() || address.is_wildcard() || *bound == address;
   });
@@ -34,22 +40,40 @@ Result<std::shared_ptr<SocketGroup>> SocketGroup::open(const ListenAddress& list
   std::shared_ptr<SocketGroup> group(new SocketGroup());
   bool dual_stack = listen.dual_stack && kernel_has_ipv6();
   group->address_ = listen.address;
+  group->datagrams_ = config.protocol == Protocol::udp;
   if (listen.dual_stack && !dual_stack) group->address_ = Address::any_v4(listen.address.port());
-  // SO_REUSEPORT alone would let a second process in unnoticed. The first socket listens without
-  // it, which of several processes that start together only one can do, and shares the port then.
-  ListenOptions options{.dual_stack = dual_stack,
-                        .reuse_port = !alone,
-                        .backlog = config.backlog,
-                        .keepalive = keepalive_of(config.keepalive)};
   size_t count = listen.address.is_unix() ? 1 : workers;
-  for (size_t i = 0; i < count; ++i) {
-    auto fd = listen_stream(group->address_, options);
-    if (!fd) return fail(fd.error().message);
-    if (i == 0 && alone && listen.address.is_ip()) share_port(fd->get());
-    options.reuse_port = true;
-    group->sockets_.push_back(std::make_shared<const Fd>(std::move(*fd)));
-  }
+  auto opened = group->open_all(config, dual_stack, count, alone);
+  if (!opened) return fail(opened.error().message);
   return group;
+}
+
+// SO_REUSEPORT alone would let a second process in unnoticed. The first socket is bound without it,
+// which of several processes that start together only one can do, and shares the port then.
+Status<> SocketGroup::open_all(const ListenerConfig& config, bool dual_stack, size_t count,
+                               bool alone) {
+  for (size_t i = 0; i < count; ++i) {
+    bool shares = i > 0 || !alone;
+    auto fd = datagrams_
+                  ? listen_datagrams(address_, {.dual_stack = dual_stack, .reuse_port = shares})
+                  : listen_stream(address_, {.dual_stack = dual_stack,
+                                             .reuse_port = shares,
+                                             .backlog = config.backlog,
+                                             .keepalive = keepalive_of(config.keepalive)});
+    if (!fd) return fail(fd.error().message);
+    if (!shares && address_.is_ip()) share_port(fd->get());
+    sockets_.push_back(std::make_shared<const Fd>(std::move(*fd)));
+  }
+  return Done{};
+}
+
+bool SocketGroup::in_use() const {
+  return std::any_of(sockets_.begin(), sockets_.end(),
+                     [](const auto& socket) { return socket.use_count() > 1; });
+}
+
+std::string socket_key(Protocol protocol, const ListenAddress& address) {
+  return protocol == Protocol::udp ? std::string(kDatagrams) + address.text : address.text;
 }
 
 SocketGroup::~SocketGroup() {
@@ -73,13 +97,15 @@ Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open
   SocketGroups groups;
   for (const auto& [name, listener] : config.listeners) {
     for (const ListenAddress& address : listener.addresses) {
-      if (auto same = open.find(address.text); same != open.end()) {
+      std::string key = socket_key(listener.protocol, address);
+      if (auto same = open.find(key); same != open.end()) {
         groups.insert(*same);
         continue;
       }
-      auto group = SocketGroup::open(address, listener, workers, !overlaps(open, address.address));
+      auto group = SocketGroup::open(address, listener, workers,
+                                     !overlaps(open, listener.protocol, address.address));
       if (!group) return fail("listeners." + name + ".address: " + group.error().message);
-      groups[address.text] = std::move(*group);
+      groups[key] = std::move(*group);
     }
   }
   return groups;
@@ -87,8 +113,9 @@ Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open
 
 void adjust_sockets(const Config& config, const SocketGroups& groups) {
   for (const auto& [name, listener] : config.listeners) {
+    if (listener.protocol == Protocol::udp) continue;
     for (const ListenAddress& address : listener.addresses) {
-      groups.at(address.text)->adjust(listener);
+      groups.at(socket_key(listener.protocol, address))->adjust(listener);
     }
   }
 }

@@ -14,7 +14,7 @@ namespace lb {
 
 // The listening sockets of one address: one per worker in a SO_REUSEPORT group, or a single one of
 // a unix path. The group is never reordered or changed while any listener wants its address, so
-// that no queued connection is lost by a reload.
+// that no queued connection is lost by a reload, and a client's datagrams stay with one worker.
 class SocketGroup {
  public:
   // `alone`: no other socket may have the address, not even one of ours.
@@ -25,18 +25,26 @@ class SocketGroup {
   SocketGroup(const SocketGroup&) = delete;
   SocketGroup& operator=(const SocketGroup&) = delete;
 
-  // Settings that a listening socket takes while it listens: backlog and keepalive.
+  // Settings that a listening socket of connections takes while it listens: backlog and keepalive.
   void adjust(const ListenerConfig& config);
   const std::vector<std::shared_ptr<const Fd>>& sockets() const { return sockets_; }
+  bool takes_datagrams() const { return datagrams_; }
+  // Some worker still has one of them.
+  bool in_use() const;
 
  private:
   SocketGroup() = default;
+  Status<> open_all(const ListenerConfig& config, bool dual_stack, size_t count, bool alone);
+
   std::vector<std::shared_ptr<const Fd>> sockets_;
   Address address_;
+  bool datagrams_ = false;
 };
 
-// The groups that a configuration needs, by address as written.
+// The groups that a configuration needs, by transport and address as written: see socket_key().
 using SocketGroups = std::map<std::string, std::shared_ptr<SocketGroup>>;
+
+std::string socket_key(Protocol protocol, const ListenAddress& address);
 
 // Opens what `config` needs and `open` lacks. On failure everything stays as it was.
 Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open, size_t workers);

@@ -45,7 +45,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
       mailbox_(loop_),
       connections_(config_->runtime.max_connections, workers_,
                    [this](size_t worker) { wake(worker); }),
-      team_(workers_, mailbox_, *this, connections_),
+      team_(workers_, mailbox_, *this, connections_, ports_),
       registry_(workers_),
       checker_(
           loop_,
@@ -237,7 +237,9 @@ Status<> Process::apply_file(Config file) {
 Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts::Set> contexts) {
   std::vector<std::string> dropped;
   Config config = with_overlay(file, overlay, dropped);
-  auto sockets = open_sockets(config, sockets_, workers_);
+  SocketGroups known = sockets_;
+  known.insert(draining_sockets_.begin(), draining_sockets_.end());
+  auto sockets = open_sockets(config, known, workers_);
   if (!sockets) return fail(sockets.error().message);
   bool first = version_ == 0;
   if (!first && !(config.log == config_->log)) {
@@ -246,7 +248,7 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
     }
   }
   if (contexts) tls_.adopt(std::move(*contexts));
-  sockets_ = std::move(*sockets);
+  replace_sockets(std::move(*sockets));
   adjust_sockets(config, sockets_);
   for (const std::string& message : dropped) log::warning("{}", message);
   overlay_ = std::move(overlay);
@@ -262,20 +264,14 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
   return Done{};
 }
 
-void Process::plan_connections() {
-  size_t others = 0;
-  for (const auto& [name, group] : sockets_) others += group->sockets().size();
-  if (admin_) others += 1 + admin::HttpLimits{}.connections;
-  registry_.for_each([&others](const Server&, const PoolConfig&) { ++others; });  // one check each
-  uint32_t wanted = config_->runtime.max_connections;
-  DescriptorPlan plan = plan_descriptors(raise_descriptor_limit(), workers_, others, wanted);
-  if (lowered_connections_.is_news(wanted, plan.max_connections)) {
-    log::warning(
-        "runtime.max_connections lowered from {} to {}: this process may open {} descriptors; "
-        "raise its limit (ulimit -n, LimitNOFILE=)",
-        wanted, plan.max_connections, plan.limit);
+void Process::replace_sockets(SocketGroups sockets) {
+  for (const auto& [key, group] : sockets) draining_sockets_.erase(key);
+  for (auto& [key, group] : sockets_) {
+    if (group->takes_datagrams() && !sockets.contains(key)) {
+      draining_sockets_.emplace(key, std::move(group));
+    }
   }
-  connections_.set_limit(plan.max_connections);
+  sockets_ = std::move(sockets);
 }
 
 void Process::update_members() {
@@ -317,33 +313,34 @@ void Process::publish() {
   snapshot->drain_timeout = config_->runtime.drain_timeout;
   snapshot->pools = registry_.pools();
   for (const auto& [name, listener] : config_->listeners) {
-    ListenerPlan& plan = snapshot->listeners[name];
-    plan.config = std::shared_ptr<const ListenerConfig>(config_, &listener);
-    if (!listener.pool.empty()) plan.pool = snapshot->pools.at(listener.pool);
-    if (!listener.routes.empty()) {
-      for (const std::string& pool : pools_of(listener)) {
-        plan.routed[pool] = snapshot->pools.at(pool);
-      }
-    }
-    plan.tls = tls_.of_listener(name);
-    auto& limit = listener_limits_[name];
-    uint32_t most = listener.max_connections.value_or(ConnectionLimit::kUnlimited);
-    if (!limit) {
-      limit = std::make_shared<ConnectionLimit>(most, workers_,
-                                                [this](size_t worker) { wake(worker); });
-    } else if (limit->limit() != most) {
-      limit->set_limit(most);
-    }
-    plan.limit = limit;
-    plan.sockets.resize(workers_);
-    for (const ListenAddress& address : listener.addresses) {
-      const auto& sockets = sockets_[address.text]->sockets();
-      for (size_t i = 0; i < sockets.size(); ++i) plan.sockets[i].push_back(sockets[i]);
-    }
+    snapshot->listeners[name] = plan_listener(listener, snapshot->pools);
   }
   for (auto& worker : team_.workers) worker->post_snapshot(snapshot);
   adoptions_due_ += workers_;
   start_states_timer();
+}
+
+ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools& pools) {
+  ListenerPlan plan;
+  plan.config = std::shared_ptr<const ListenerConfig>(config_, &listener);
+  if (!listener.pool.empty()) plan.pool = pools.at(listener.pool);
+  if (!listener.routes.empty()) {
+    for (const std::string& pool : pools_of(listener)) plan.routed[pool] = pools.at(pool);
+  }
+  plan.tls = tls_.of_listener(listener.name);
+  plan.limit = limit_of(listener);
+  plan.sockets.resize(workers_);
+  for (const ListenAddress& address : listener.addresses) {
+    const auto& sockets = sockets_[socket_key(listener.protocol, address)]->sockets();
+    for (size_t i = 0; i < sockets.size(); ++i) plan.sockets[i].push_back(sockets[i]);
+  }
+  if (listener.protocol == Protocol::udp) {
+    auto& limits = datagram_limits_[listener.name];
+    if (!limits) limits = std::make_shared<DatagramLimits>();
+    limits->set(listener.datagram_rate, listener.datagram_rate_per_source);
+    plan.datagrams = limits;
+  }
+  return plan;
 }
 
 // The first change goes out at once, more of them together a little later.
@@ -442,6 +439,7 @@ void Process::keep_house() {
       worker->post_end_sessions(server, CloseReason::server_removed);
     }
   }
+  std::erase_if(draining_sockets_, [](const auto& entry) { return !entry.second->in_use(); });
   if (uint64_t lost = log::lost(); lost != log_lines_lost_) {
     log::warning("{} log lines were lost: the output is too slow", lost - log_lines_lost_);
     log_lines_lost_ = lost;

@@ -28,6 +28,7 @@
 #include "net/connection_limit.h"
 #include "net/event_loop.h"
 #include "net/mailbox.h"
+#include "net/port_table.h"
 #include "pool/registry.h"
 
 namespace lb {
@@ -112,6 +113,10 @@ class Process final : public ControlReports, public admin::ControlApi {
   void lists_changed();
   Status<> check_reload(const Config& config) const;
   Status<> open_admin();
+  void plan_sessions(const Config& config, const DescriptorPlan& plan, uint64_t wanted);
+  ListenerPlan plan_listener(const ListenerConfig& listener, const Pools& pools);
+  std::shared_ptr<ConnectionLimit> limit_of(const ListenerConfig& listener);
+  void replace_sockets(SocketGroups sockets);
   void update_members();
   void plan_connections();
   void update_checks();
@@ -150,6 +155,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   EventLoop loop_;
   Mailbox mailbox_;
   ConnectionLimit connections_;
+  PortTable ports_;
   WorkerTeam team_;
   PoolRegistry registry_;
   HealthChecker checker_;
@@ -159,8 +165,13 @@ class Process final : public ControlReports, public admin::ControlApi {
   SocketGroups sockets_;
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
   LoweredConnections lowered_connections_;
+  std::map<std::string, LoweredConnections> lowered_sessions_;  // by udp listener
+  // Of removed listeners, while sessions still answer from them; wanted again they are taken back.
+  SocketGroups draining_sockets_;
   // By listener, for good: connections of a removed one still count there.
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
+  std::map<std::string, std::shared_ptr<DatagramLimits>> datagram_limits_;
+  std::map<std::string, uint32_t> max_sessions_;  // of udp listeners, as lowered to what there is
   std::vector<std::unique_ptr<SignalEvent>> signals_;
   Timer publish_timer_;
   Timer states_timer_;  // ends ejections, lets shares grow

@@ -23,6 +23,7 @@ struct ListenerPlan {
   std::shared_ptr<ConnectionLimit> limit;
   // Listening sockets of each worker. A unix socket is one worker's.
   std::vector<std::vector<std::shared_ptr<const Fd>>> sockets;
+  std::shared_ptr<DatagramLimits> datagrams;  // udp
 };
 
 // Everything that decides, as one immutable whole: made on the control thread, taken up by each

@@ -7,6 +7,7 @@
 #include "app/named_thread.h"
 #include "common/clock.h"
 #include "l4/tcp_frontend.h"
+#include "l4/udp_frontend.h"
 #include "net/socket.h"
 
 namespace lb {
@@ -14,6 +15,9 @@ namespace lb {
 namespace {
 
 std::unique_ptr<Frontend> make_frontend(WorkerContext& worker, FrontendPlan plan) {
+  if (plan.config->protocol == Protocol::udp) {
+    return std::make_unique<UdpFrontend>(worker, std::move(plan));
+  }
   return std::make_unique<TcpFrontend>(worker, std::move(plan));
 }
 
@@ -26,12 +30,15 @@ Worker::Worker(size_t index, WorkerTeam& team, size_t pipe_limit)
       timeouts_(loop_),
       relay_(loop_, pipe_limit),
       resets_(loop_),
+      datagrams_(loop_),
       context_{.index = index,
                .loop = loop_,
                .mailbox = mailbox_,
                .timeouts = timeouts_,
                .relay = relay_,
                .resets = resets_,
+               .datagrams = datagrams_,
+               .ports = team.ports,
                .control = team.reports,
                .peers = *this,
                .connections = team.connections,
@@ -76,8 +83,14 @@ void Worker::post_drain() {
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   for (const auto& [name, listener] : snapshot->listeners) {
-    FrontendPlan plan{listener.config,          listener.pool, listener.limit,
-                      listener.sockets[index_], listener.tls,  listener.routed};
+    FrontendPlan plan{.config = listener.config,
+                      .pool = listener.pool,
+                      .limit = listener.limit,
+                      .sockets = listener.sockets[index_],
+                      .tls = listener.tls,
+                      .routed = listener.routed,
+                      .datagrams = listener.datagrams,
+                      .drain_timeout = snapshot->drain_timeout};
     Protocol protocol = listener.config->protocol;
     auto& frontend = frontends_[name];
     if (frontend && frontend->config().protocol != protocol) {
@@ -110,7 +123,13 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 void Worker::remove(const std::string& listener, std::unique_ptr<Frontend> frontend) {
+  // A listener that takes over another's address in the same reload has the same sockets.
+  bool others_read = std::any_of(frontends_.begin(), frontends_.end(), [&](const auto& other) {
+    return other.second && other.second.get() != frontend.get() &&
+           other.second->shares_sockets(*frontend);
+  });
   frontend->stop_accepting();
+  if (others_read) frontend->hand_over_sockets();
   Removed removed{listener, std::move(frontend), nullptr};
   removed.end = std::make_unique<Timer>(loop_, [this, gone = removed.frontend.get()] {
     gone->end_sessions(draining_ ? CloseReason::shutting_down : CloseReason::listener_removed);
@@ -130,12 +149,16 @@ void Worker::remove(const std::string& listener, std::unique_ptr<Frontend> front
 bool Worker::pass_on(const std::string& listener, ConnectionLimit& limit, Fd& client,
                      const Address& peer) {
   auto& loads = team_.loads;
-  uint32_t mine = loads[index_].sessions.load(std::memory_order_relaxed);
+  auto movable = [&](size_t i) {
+    uint32_t flows = loads[i].flows.load(std::memory_order_relaxed);
+    return std::max(loads[i].sessions.load(std::memory_order_relaxed), flows) - flows;
+  };
+  uint32_t mine = movable(index_);
   if (mine == 0) return false;
   size_t target = index_;
   uint32_t least = mine;
   for (size_t i = 0; i < loads.size(); ++i) {
-    uint32_t sessions = loads[i].sessions.load(std::memory_order_relaxed);
+    uint32_t sessions = movable(i);
     // One that is a snapshot behind may not know the listener yet.
     if (sessions < least &&
         loads[i].version.load(std::memory_order_acquire) >= snapshot_->version) {
@@ -194,6 +217,31 @@ void Worker::session_opened() {
 void Worker::session_closed() {
   team_.loads[index_].sessions.fetch_sub(1, std::memory_order_relaxed);
   if (draining_) report_if_drained();
+}
+
+void Worker::flow_opened() {
+  session_opened();
+  team_.loads[index_].flows.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Worker::flow_closed() {
+  team_.loads[index_].flows.fetch_sub(1, std::memory_order_relaxed);
+  session_closed();
+}
+
+void Worker::make_room(const std::string& listener) {
+  make_room_here(listener, team_.workers.size() - 1);
+}
+
+// Passed on from worker to worker until one has a session to end.
+void Worker::make_room_here(const std::string& listener, size_t others) {
+  bool made = false;
+  for_each_frontend([&](Frontend& frontend) {
+    made = made || (frontend.config().name == listener && frontend.make_room());
+  });
+  if (made || others == 0) return;
+  Worker* next = team_.workers[(index_ + 1) % team_.workers.size()].get();
+  next->mailbox_.post([next, listener, others] { next->make_room_here(listener, others - 1); });
 }
 
 void Worker::report_if_drained() {

@@ -25,21 +25,24 @@ class Worker;
 struct WorkerTeam {
   struct alignas(64) Load {
     std::atomic<uint32_t> sessions{0};  // open, or on their way by mailbox
+    std::atomic<uint32_t> flows{0};     // of these, those that cannot be passed on
     std::atomic<uint64_t> version{0};   // of the snapshot taken up
   };
 
   WorkerTeam(size_t size, Mailbox& control_mailbox, ControlReports& control_reports,
-             ConnectionLimit& process_limit)
+             ConnectionLimit& process_limit, PortTable& port_table)
       : loads(size),
         control(control_mailbox),
         reports(control_reports),
-        connections(process_limit) {}
+        connections(process_limit),
+        ports(port_table) {}
 
   std::vector<Load> loads;
   std::vector<std::unique_ptr<Worker>> workers;
   Mailbox& control;
   ControlReports& reports;
   ConnectionLimit& connections;
+  PortTable& ports;
   // Told on the control thread.
   std::function<void()> on_adopted;  // a worker has taken up a snapshot
   std::function<void(size_t worker)> on_drained;
@@ -68,6 +71,9 @@ class Worker final : public Peers {
                const Address& peer) override;
   void session_opened() override;
   void session_closed() override;
+  void flow_opened() override;
+  void flow_closed() override;
+  void make_room(const std::string& listener) override;
 
  private:
   // A frontend of a listener that is gone, until its sessions have ended.
@@ -83,6 +89,7 @@ class Worker final : public Peers {
                  const Address& peer);
   std::unique_ptr<Frontend> take_back(const std::string& listener, Protocol protocol);
   Frontend* find(const std::string& listener);
+  void make_room_here(const std::string& listener, size_t others);
   void for_each_frontend(const std::function<void(Frontend&)>& visit);
   void report_if_drained();
 
@@ -93,6 +100,7 @@ class Worker final : public Peers {
   TimeoutQueue timeouts_;
   RelayTools relay_;
   LateResets resets_;
+  DatagramTools datagrams_;
   WorkerContext context_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::map<std::string, std::unique_ptr<Frontend>> frontends_;

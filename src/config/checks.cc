@@ -96,7 +96,7 @@ void check_references(const Draft& draft) {
 }
 
 void check_listen_addresses(const Draft& draft) {
-  std::unordered_map<uint16_t, PortClaims> ports;
+  std::unordered_map<uint32_t, PortClaims> ports;  // those of udp above 65,535
   std::unordered_map<std::string, const Draft::ListenClaim*> paths;
   for (const Draft::ListenClaim& claim : draft.listen_claims) {
     const Address& address = claim.address.address;
@@ -106,7 +106,7 @@ void check_listen_addresses(const Draft& draft) {
       earlier = paths.emplace(path, &claim).first->second;
       if (earlier == &claim) earlier = nullptr;
     } else {
-      earlier = ports[address.port()].add(claim);
+      earlier = ports[address.port() + (claim.datagrams ? 65'536U : 0U)].add(claim);
     }
     if (earlier != nullptr) report_conflict(claim, *earlier);
   }

@@ -12,6 +12,7 @@
 #include "common/address.h"
 #include "common/cidr.h"
 #include "common/log.h"
+#include "common/rate.h"
 #include "config/health_check.h"
 #include "config/route.h"
 #include "config/tls.h"
@@ -58,7 +59,7 @@ struct KeepaliveConfig {
 
 struct ListenerTimeouts {
   // 0 = off for each of them.
-  milliseconds idle{3'600'000};        // both directions silent
+  milliseconds idle{3'600'000};        // both directions silent; udp: 30s
   milliseconds half_close{3'600'000};  // one side has finished, the other is silent
   milliseconds send{60'000};           // the client takes nothing of what we have for it
   milliseconds tls_handshake{10'000};  // until PROXY header and handshake are done
@@ -96,6 +97,11 @@ struct ListenerConfig {
   ListenerTimeouts timeouts;
   KeepaliveConfig keepalive;
   std::optional<ListenerTlsConfig> tls;
+  // udp:
+  std::optional<uint32_t> udp_responses;  // a session ends after so many replies to each datagram
+  uint32_t udp_max_sessions = 65'536;
+  std::optional<Rate> datagram_rate;  // absent: off, as the next
+  std::optional<Rate> datagram_rate_per_source;
 };
 
 // The pools that a listener's connections may go to.
@@ -150,7 +156,7 @@ struct QueueConfig {
 };
 
 enum class OnDown { keep, close };
-enum class SendProxyProtocol { off, v1, v2 };
+enum class SendProxyProtocol { off, v1, v2, v2_each };
 
 struct PoolConfig {
   std::string name;

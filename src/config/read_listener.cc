@@ -18,12 +18,16 @@ constexpr uint32_t kMostKeepaliveProbes = 127;
 
 constexpr std::string_view kForHttp = "for http listeners only";
 constexpr std::string_view kForUdp = "for udp listeners only";
+constexpr std::string_view kForStreams = "for tcp and http listeners only";
+constexpr Protocols kStreams = Protocols(Protocol::tcp) | Protocol::http;
+constexpr milliseconds kUdpIdle{30'000};
+constexpr uint32_t kMostResponses = 1'000'000;
 
 Protocols read_protocol(Section& section, ListenerConfig& listener) {
   auto value = section.find("protocol");
   if (!value) return listener.protocol;
   auto protocol = value->as(
-      one_of<Protocol>({{"tcp", Protocol::tcp}}, {{"udp", kNotBuilt}, {"http", kNotBuilt}}));
+      one_of<Protocol>({{"tcp", Protocol::tcp}, {"udp", Protocol::udp}}, {{"http", kNotBuilt}}));
   if (!protocol) return Protocols::all();
   listener.protocol = *protocol;
   return *protocol;
@@ -134,15 +138,26 @@ CidrSet read_access_list(const Value& value, const std::filesystem::path& direct
 }
 
 void read_limits(const Value& value, Protocols here, ListenerConfig& listener) {
+  const std::vector<std::string_view> of_connections = {
+      "max_connections_per_source", "connection_rate", "connection_rate_per_source"};
   Section section(value);
-  section.read("max_connections", listener.max_connections,
-               optional_or_off(whole_number(1, kMostConnections)));
-  section.not_built(
-      {"max_connections_per_source", "connection_rate", "connection_rate_per_source"});
+  if (here.any_of(kStreams)) {
+    section.read("max_connections", listener.max_connections,
+                 optional_or_off(whole_number(1, kMostConnections)));
+    section.not_built(of_connections);
+  } else {
+    section.applies_only_as_off({"max_connections"},
+                                "for tcp and http listeners only; see udp.max_sessions");
+    section.applies_only_as_off(of_connections, kForStreams);
+  }
   ignore_or_refuse_but_off(section, here, Protocol::http,
                            {"request_rate_per_source", "max_body_size"}, kForHttp);
-  ignore_or_refuse_but_off(section, here, Protocol::udp,
-                           {"datagram_rate", "datagram_rate_per_source"}, kForUdp);
+  if (here.any_of(Protocol::udp)) {
+    read_rate(section, "datagram_rate", listener.datagram_rate);
+    read_rate(section, "datagram_rate_per_source", listener.datagram_rate_per_source);
+  } else {
+    section.applies_only_as_off({"datagram_rate", "datagram_rate_per_source"}, kForUdp);
+  }
   ignore_or_refuse(section, here, Protocol::http,
                    {"max_header_size", "max_uri_size", "max_streams"}, kForHttp);
 }
@@ -151,9 +166,13 @@ void read_timeouts(const Value& value, Protocols here, ListenerTimeouts& timeout
   auto wait = or_off(duration(milliseconds(1), kLongest), milliseconds(0));
   Section section(value);
   section.read("idle", timeouts.idle, wait);
-  section.read("half_close", timeouts.half_close, wait);
-  section.read("send", timeouts.send, wait);
-  section.read("tls_handshake", timeouts.tls_handshake, wait);
+  if (here.any_of(kStreams)) {
+    section.read("half_close", timeouts.half_close, wait);
+    section.read("send", timeouts.send, wait);
+    section.read("tls_handshake", timeouts.tls_handshake, wait);
+  } else {
+    section.does_not_apply({"half_close", "send", "tls_handshake"}, kForStreams);
+  }
   ignore_or_refuse(section, here, Protocol::http, {"request_header", "request_body", "keep_alive"},
                    kForHttp);
 }
@@ -170,6 +189,24 @@ void read_keepalive(const Value& value, KeepaliveConfig& keepalive) {
   section.read("count", keepalive.count, whole_number(1, kMostKeepaliveProbes));
 }
 
+void read_udp(const Value& value, ListenerConfig& listener) {
+  Section section(value);
+  section.read("responses", listener.udp_responses,
+               optional_or_off(whole_number(1, kMostResponses)));
+  section.read("max_sessions", listener.udp_max_sessions, whole_number(1, kMostConnections));
+}
+
+// What the addresses stand for depends on the protocol.
+void claim_datagrams(const std::string& listener, Draft& draft) {
+  for (Draft::ListenClaim& claim : draft.listen_claims) {
+    if (claim.listener != listener) continue;
+    claim.datagrams = true;
+    if (!claim.address.address.is_ip()) {
+      claim.value.error("a udp listener has an IP address and port, not a unix socket");
+    }
+  }
+}
+
 }  // namespace
 
 void read_listener(const Value& value, Draft& draft) {
@@ -178,8 +215,18 @@ void read_listener(const Value& value, Draft& draft) {
   Section section(value);
   read_addresses(section, listener, draft);
   Protocols here = read_protocol(section, listener);
+  if (listener.protocol == Protocol::udp) {
+    listener.timeouts.idle = kUdpIdle;
+    claim_datagrams(listener.name, draft);
+  }
   read_pool_or_routes(section, here, listener, draft);
-  section.read("backlog", listener.backlog, whole_number(1, kMostBacklog));
+  if (here.any_of(kStreams)) {
+    section.read("backlog", listener.backlog, whole_number(1, kMostBacklog));
+    if (auto found = section.find("keepalive")) read_keepalive(*found, listener.keepalive);
+  } else {
+    section.does_not_apply({"backlog"}, kForStreams);
+    section.applies_only_as_off({"keepalive"}, kForStreams);
+  }
   if (auto found = section.find("proxy_protocol")) read_proxy_protocol(*found, listener);
   if (auto found = section.find("allow")) {
     listener.allow = read_access_list(*found, draft.directory, listener.allow_source);
@@ -190,16 +237,19 @@ void read_listener(const Value& value, Draft& draft) {
   }
   if (auto found = section.find("limits")) read_limits(*found, here, listener);
   if (auto found = section.find("timeouts")) read_timeouts(*found, here, listener.timeouts);
-  if (auto found = section.find("keepalive")) read_keepalive(*found, listener.keepalive);
   if (auto found = section.find("tls")) {
-    if (here.any_of(Protocol::tcp)) {
+    if (here.any_of(kStreams)) {
       listener.tls = read_listener_tls(*found, draft);
     } else if (!found->is_off()) {
-      found->error_at_key("does not apply: for tcp and http listeners only");
+      found->error_at_key(fmt::format("does not apply: {}", kForStreams));
     }
   }
   section.not_built({"access_log"});
-  ignore_or_refuse_but_off(section, here, Protocol::udp, {"udp"}, kForUdp);
+  if (!here.any_of(Protocol::udp)) {
+    section.applies_only_as_off({"udp"}, kForUdp);
+  } else if (auto found = section.find("udp")) {
+    read_udp(*found, listener);
+  }
   ignore_or_refuse_but_off(section, here, Protocol::http, {"trusted_proxies"}, kForHttp);
   draft.config.listeners[listener.name] = std::move(listener);
 }

@@ -14,6 +14,8 @@ namespace {
 constexpr uint32_t kMostAttempts = 100;
 constexpr milliseconds kLongestSlowStart{24LL * 3'600'000};
 constexpr std::string_view kForHttp = "for pools of http listeners only";
+constexpr std::string_view kForStreams = "for pools of tcp and http listeners only";
+constexpr Protocols kStreams = Protocols(Protocol::tcp) | Protocol::http;
 
 void read_balance(Section& section, PoolConfig& pool) {
   auto value = section.find("balance");
@@ -78,6 +80,62 @@ void read_timeouts(const Value& value, PoolConfig& pool) {
   section.does_not_apply({"response", "response_body", "keep_alive"}, kForHttp);
 }
 
+void read_send_proxy_protocol(Section& section, Protocols here, PoolConfig& pool) {
+  using enum SendProxyProtocol;
+  std::vector<Word<SendProxyProtocol>> words = {{"v2", v2}};
+  std::vector<RefusedWord> refused;
+  if (here.any_of(kStreams)) {
+    refused.push_back({"v2-each", "for pools of udp listeners only; write v2"});
+  } else {
+    words.push_back({"v2-each", v2_each});
+  }
+  // All of them: nobody uses it, or the protocol is wrong already.
+  bool is_all = here.any_of(Protocol::tcp) && here.any_of(Protocol::http);
+  if (here.any_of(Protocol::udp) && !is_all) {
+    refused.push_back({"v1", "for streams only, and a udp listener uses this pool; write v2"});
+  } else {
+    words.insert(words.begin(), {"v1", v1});
+  }
+  section.read("send_proxy_protocol", pool.send_proxy_protocol,
+               or_off(one_of(std::move(words), std::move(refused)), off));
+}
+
+// Keys about connections, of which a pool that only udp listeners use has none.
+void read_connection_keys(Section& section, Protocols here, PoolConfig& pool) {
+  if (!here.any_of(kStreams)) {
+    section.applies_only_as_off({"retries", "queue", "hold"}, kForStreams);
+    return section.does_not_apply({"on_down", "timeouts"}, kForStreams);
+  }
+  if (auto found = section.find("retries")) read_retries(*found, pool.retries);
+  read_waiting(section, pool);
+  section.read("on_down", pool.on_down,
+               one_of<OnDown>({{"keep", OnDown::keep}, {"close", OnDown::close}}));
+  if (auto found = section.find("timeouts")) read_timeouts(*found, pool);
+}
+
+void read_tls(const Value& value, Protocols here, const Draft& draft, PoolConfig& pool) {
+  if (here.any_of(kStreams)) {
+    pool.tls = read_pool_tls(value, draft);
+  } else if (!value.is_off()) {
+    value.error_at_key(fmt::format("does not apply: {}", kForStreams));
+  }
+}
+
+// Datagrams tell nothing of a server's health, so that somebody has to say how to check it.
+void check_datagram_pool(const Value& value, const Value& servers, bool has_health_check,
+                         Protocols here, PoolConfig& pool) {
+  for (const ServerConfig& server : pool.servers) {
+    if (!server.host.empty() || server.address.is_ip()) continue;
+    servers.error(fmt::format("server {} has no IP address, and a udp listener uses this pool",
+                              quote(server.name)));
+  }
+  if (here.any_of(kStreams) || has_health_check) return;
+  pool.health_check.enabled = false;
+  value.warn_at_key(
+      "its servers are not checked: a pool of udp listeners needs a health_check, such as "
+      "{type: dns} or one with 'port', or health_check: off");
+}
+
 // A server can only be reached from a source address of its own family.
 void check_families(const Value& source, const PoolConfig& pool) {
   for (const ServerConfig& server : pool.servers) {
@@ -96,6 +154,7 @@ void check_families(const Value& source, const PoolConfig& pool) {
 void read_pool(const Value& value, Draft& draft) {
   PoolConfig pool;
   pool.name = value.key();
+  Protocols here = draft.protocols_of(pool.name);
   Section section(value);
   read_balance(section, pool);
   read_hash_on(section, pool);
@@ -111,19 +170,14 @@ void read_pool(const Value& value, Draft& draft) {
   if (auto found = section.find("outlier_detection")) read_outlier_detection(*found, pool);
   section.read("slow_start", pool.slow_start,
                or_off(duration(milliseconds(1), kLongestSlowStart), milliseconds(0)));
-  if (auto found = section.find("retries")) read_retries(*found, pool.retries);
-  read_waiting(section, pool);
-  section.read("on_down", pool.on_down,
-               one_of<OnDown>({{"keep", OnDown::keep}, {"close", OnDown::close}}));
-  if (auto found = section.find("timeouts")) read_timeouts(*found, pool);
-  section.read("send_proxy_protocol", pool.send_proxy_protocol,
-               or_off(one_of<SendProxyProtocol>(
-                          {{"v1", SendProxyProtocol::v1}, {"v2", SendProxyProtocol::v2}},
-                          {{"v2-each", "for pools of udp listeners only; write v2"}}),
-                      SendProxyProtocol::off));
-  if (auto found = section.find("tls")) pool.tls = read_pool_tls(*found, draft);
+  read_connection_keys(section, here, pool);
+  read_send_proxy_protocol(section, here, pool);
+  if (auto found = section.find("tls")) read_tls(*found, here, draft, pool);
   section.not_built({"sticky", "keep_alive_connections", "protocol"});
   section.reserved({"discover"});
+  if (servers && here.any_of(Protocol::udp) && draft.is_used(pool.name)) {
+    check_datagram_pool(value, *servers, section.has("health_check"), here, pool);
+  }
   draft.config.pools[pool.name] = std::move(pool);
 }
 

@@ -124,7 +124,9 @@ Result<Rate> parse_rate(std::string_view text) {
   if (*count < 1 || *count > 1'000'000'000) {
     return fail(fmt::format("{} is out of range; the number must be 1 to 1000000000", quote(text)));
   }
-  return Rate{static_cast<uint32_t>(*count), milliseconds(unit == "s" ? 1'000 : 60'000)};
+  auto number = static_cast<uint32_t>(*count);
+  if (unit == "s") return Rate{number, milliseconds(1'000), number};
+  return Rate{number, milliseconds(60'000), std::max(number / 60, 1U)};
 }
 
 Result<uint32_t> parse_percentage(std::string_view text) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/rate.h"
 #include "common/result.h"
 
 namespace lb::config {
@@ -37,14 +38,7 @@ Scalar<uint32_t> percentage();                      // 0% to 100%, whole
 Scalar<std::string> text(size_t min, size_t max);   // any bytes
 Scalar<std::string> absolute_path();
 
-// `count` in each `period`.
-struct Rate {
-  uint32_t count = 0;
-  milliseconds period{1'000};
-
-  friend bool operator==(const Rate&, const Rate&) = default;
-};
-Scalar<Rate> rate();  // 100/s 600/m
+Scalar<Rate> rate();  // 100/s 600/m, with a burst of one second's worth, at least 1
 
 std::string to_string(milliseconds duration);  // 90s as "90s", 120s as "2m"
 

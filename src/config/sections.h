@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -50,8 +51,23 @@ struct Draft {
     Value value;
     std::string listener;
     ListenAddress address;
+    bool datagrams = false;  // udp, which shares no ports with tcp
   };
   std::vector<ListenClaim> listen_claims;
+
+  // Of all listeners that use this pool; of a pool that none uses, all.
+  Protocols protocols_of(const std::string& pool) const {
+    Protocols all;
+    for (const PoolReference& reference : pool_references) {
+      if (reference.pool == pool) all = all | reference.protocols;
+    }
+    return all.none() ? Protocols::all() : all;
+  }
+
+  bool is_used(const std::string& pool) const {
+    return std::any_of(pool_references.begin(), pool_references.end(),
+                       [&](const PoolReference& reference) { return reference.pool == pool; });
+  }
 
   std::vector<Value> pools;  // whether what they hold is right or not
 };
@@ -76,6 +92,9 @@ void read_outlier_detection(const Value& value, PoolConfig& pool);
 // The keys that only checks of its type have.
 void read_check_of_type(Section& section, const std::filesystem::path& directory,
                         HealthCheckConfig& check);
+
+// A rate at `key`, in each of its forms; absent where it is off.
+void read_rate(Section& section, std::string_view key, std::optional<Rate>& out);
 
 inline constexpr milliseconds kLongest{365LL * 24 * 3'600'000};  // 365d
 inline constexpr uint32_t kMostConnections = 10'000'000;

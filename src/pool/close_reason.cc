@@ -45,6 +45,8 @@ const char* to_string(CloseReason reason) {
       return "listener was removed";
     case CloseReason::shutting_down:
       return "shutting down";
+    case CloseReason::no_room:
+      return "made room for another client";
   }
   return "?";
 }

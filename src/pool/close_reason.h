@@ -27,6 +27,7 @@ enum class CloseReason : uint8_t {
   server_removed,  // drain_timeout after its removal
   listener_removed,
   shutting_down,
+  no_room,  // udp: another client's session took its place
 };
 
 const char* to_string(CloseReason reason);

@@ -21,7 +21,8 @@ bool is_local(int error) {
   return lacks_resources(error) || error == EADDRNOTAVAIL || error == EADDRINUSE;
 }
 
-// One of the pool's local addresses of the server's family, any of them in turn by chance.
+}  // namespace
+
 const Address* choose_source(const std::vector<Address>& sources, int family, uint64_t random) {
   for (size_t i = 0; i < sources.size(); ++i) {
     const Address& source = sources[(random + i) % sources.size()];
@@ -29,8 +30,6 @@ const Address* choose_source(const std::vector<Address>& sources, int family, ui
   }
   return nullptr;
 }
-
-}  // namespace
 
 Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
   if (!std::exchange(counted_, true)) {
@@ -209,7 +208,7 @@ int64_t Connector::next_pause_ms(const Pool& pool, WorkerContext& worker) {
   return full_ms - static_cast<int64_t>(worker.next_random() % (half_ms + 1));
 }
 
-void Connector::blame(Server& server, const Pool& pool, WorkerContext& worker) {
+void blame(Server& server, const Pool& pool, WorkerContext& worker) {
   server.cell(worker.index).connect_failures.fetch_add(1, std::memory_order_relaxed);
   int64_t now_ms = worker.loop.now_ms();
   int64_t until_ms = now_ms + pool.config().health_check.fast_interval.count();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "common/fd.h"
 #include "pool/pool.h"
@@ -12,6 +13,14 @@
 #include "pool/worker_context.h"
 
 namespace lb {
+
+// Live traffic found that this server cannot be reached: counts it, has every worker pass the
+// server over for a while, and control check it at once.
+void blame(Server& server, const Pool& pool, WorkerContext& worker);
+
+// One of the pool's local addresses of the server's family, any of them in turn by chance; null
+// where there is none.
+const Address* choose_source(const std::vector<Address>& sources, int family, uint64_t random);
 
 // Finds a server for one piece of work and connects to it: picks, counts, begins a non-blocking
 // connect, and after a failure goes on by the pool's retry rules: another server at once, in turn
@@ -77,7 +86,6 @@ class Connector {
   Step pause(const Pool& pool, WorkerContext& worker);
   int64_t next_pause_ms(const Pool& pool, WorkerContext& worker);
   Step wait_for_socket(const Pool& pool, WorkerContext& worker);
-  void blame(Server& server, const Pool& pool, WorkerContext& worker);
 
   Waiter* owner_ = nullptr;
   std::shared_ptr<Place> place_;  // in the line, from the first wait until connected

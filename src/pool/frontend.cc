@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "pool/frontend.h"
 
+#include <algorithm>
+
 #include "common/log.h"
 
 namespace lb {
@@ -19,6 +21,12 @@ void Frontend::set_pools(const Pools& pools) {
 bool Frontend::header_follows(const Address& peer) const {
   const auto& trusted = plan_.config->proxy_protocol_trusted;
   return trusted && (peer.is_unix() || trusted->contains(peer));
+}
+
+bool Frontend::shares_sockets(const Frontend& other) const {
+  const auto& sockets = plan_.sockets;
+  return std::find_first_of(sockets.begin(), sockets.end(), other.plan_.sockets.begin(),
+                            other.plan_.sockets.end()) != sockets.end();
 }
 
 bool Frontend::admits(const Address& client) const {

@@ -11,6 +11,7 @@
 #include "common/fd.h"
 #include "config/config.h"
 #include "net/connection_limit.h"
+#include "net/rate_limit.h"
 #include "net/tls_server_context.h"
 #include "pool/close_reason.h"
 #include "pool/pool.h"
@@ -28,6 +29,8 @@ struct FrontendPlan {
   std::vector<std::shared_ptr<const Fd>> sockets;         // this worker's
   std::shared_ptr<const TlsServerContext> tls = nullptr;  // null: clients come in clear
   Pools routed = {};  // those that its routes name; `pool` is null then
+  std::shared_ptr<DatagramLimits> datagrams = nullptr;  // udp: of the listener, all workers
+  milliseconds drain_timeout{0};                        // runtime.drain_timeout
 };
 
 // A listener on one worker, of whatever protocol: takes in what clients send and owns their
@@ -49,6 +52,8 @@ class Frontend {
   virtual void resume_accepting() {}
   // Serves what is queued at the sockets, then lets go of them.
   virtual void stop_accepting() = 0;
+  // After stop_accepting(): another listener has these sockets now, and reads them.
+  virtual void hand_over_sockets() {}
   // Takes over a connection that another worker counted and accepted. False: there are none in
   // this protocol, and `client` is the caller's still.
   virtual bool serve(Fd& /*client*/, const Address& /*peer*/) { return false; }
@@ -56,12 +61,15 @@ class Frontend {
   // No session stays with this server, which went down or was removed.
   virtual void leave_server(const Server* server, CloseReason reason) = 0;
   virtual void end_sessions(CloseReason reason) = 0;
+  // Ends one session, so that there is room for another. False: it has none that could go.
+  virtual bool make_room() { return false; }
   virtual size_t session_count() const = 0;
 
   WorkerContext& worker() const { return worker_; }
   const Pool& pool() const { return *plan_.pool; }
   const ListenerConfig& config() const { return *plan_.config; }
   const std::shared_ptr<const TlsServerContext>& tls() const { return plan_.tls; }
+  bool shares_sockets(const Frontend& other) const;
   // Whether what comes from this peer begins with a PROXY header.
   bool header_follows(const Address& peer) const;
   // Whether allow and deny let this client in.

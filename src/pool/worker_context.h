@@ -7,10 +7,12 @@
 #include "common/fd.h"
 #include "common/hash.h"
 #include "net/connection_limit.h"
+#include "net/datagrams.h"
 #include "net/event_loop.h"
 #include "net/handshake_ration.h"
 #include "net/late_resets.h"
 #include "net/mailbox.h"
+#include "net/port_table.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
 #include "pool/server.h"
@@ -39,6 +41,11 @@ class Peers {
   // This worker has one open session more or less.
   virtual void session_opened() = 0;
   virtual void session_closed() = 0;
+  // The same for a session that cannot be passed on: its client's datagrams come to this worker.
+  virtual void flow_opened() = 0;
+  virtual void flow_closed() = 0;
+  // This listener may have no session more, and this worker has none to end: another one is to.
+  virtual void make_room(const std::string& listener) = 0;
 };
 
 // What everything that lives on one worker shares. Its members outlive all sessions of the worker.
@@ -50,6 +57,8 @@ struct WorkerContext {
   TimeoutQueue& timeouts;
   RelayTools& relay;
   LateResets& resets;
+  DatagramTools& datagrams;
+  PortTable& ports;  // of the process
   ControlReports& control;
   Peers& peers;
   ConnectionLimit& connections;  // of the process

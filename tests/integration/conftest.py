@@ -7,6 +7,7 @@ import signal
 
 import pytest
 from lbtest import BINARY, Authority, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
+from lbtest.datagrams import UdpClient, UdpServer
 from lbtest.fake import DeafServer
 from lbtest.namespace import can_have_namespaces
 from lbtest.swarm import EchoSwarm
@@ -138,6 +139,18 @@ def lb(request, server, deaf_server, _servers):
     for fake in _servers:
         fake.hang_up()
     _end_all(processes, LbProcess.close)
+
+
+@pytest.fixture
+def udp_server():
+    """udp_server(answer): a server that answers datagrams."""
+    yield from _hand_out(UdpServer, UdpServer.stop)
+
+
+@pytest.fixture
+def udp_client():
+    """udp_client(address): a client with a port of its own."""
+    yield from _hand_out(UdpClient, UdpClient.close)
 
 
 @pytest.fixture

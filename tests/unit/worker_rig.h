@@ -26,6 +26,8 @@ class WorkerRig final : private ControlReports, private Peers {
   TimeoutQueue timeouts{loop};
   RelayTools relay{loop, 4};
   LateResets resets{loop};
+  DatagramTools datagrams{loop};
+  PortTable ports;
   ConnectionLimit connections;
   WorkerContext context{.index = 0,
                         .loop = loop,
@@ -33,6 +35,8 @@ class WorkerRig final : private ControlReports, private Peers {
                         .timeouts = timeouts,
                         .relay = relay,
                         .resets = resets,
+                        .datagrams = datagrams,
+                        .ports = ports,
                         .control = *this,
                         .peers = *this,
                         .connections = connections,
@@ -45,6 +49,7 @@ class WorkerRig final : private ControlReports, private Peers {
   int sessions_ever = 0;
   bool peers_take_all = false;  // another worker takes over what is accepted here
   std::vector<Fd> passed_on;
+  std::vector<std::string> room_wanted;  // listeners for which another worker is to end a session
 
  private:
   void connect_failed(Server& server) override { connects_failed.push_back(&server); }
@@ -56,6 +61,9 @@ class WorkerRig final : private ControlReports, private Peers {
   }
   void session_opened() override { ++sessions, ++sessions_ever; }
   void session_closed() override { --sessions; }
+  void flow_opened() override { session_opened(); }
+  void flow_closed() override { session_closed(); }
+  void make_room(const std::string& listener) override { room_wanted.push_back(listener); }
 };
 
 }  // namespace lb

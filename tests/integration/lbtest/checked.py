@@ -62,7 +62,8 @@ class NsdServer(_Server):
         super().__init__("nsd")
         (self.directory / "zone").write_text(
             "$ORIGIN example.\n$TTL 60\n@ SOA ns admin 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n" +
-            "".join(f"many TXT {'x' * 200}{number:03}\n" for number in range(20)))
+            "".join(f"many TXT {'x' * 200}{number:03}\n" for number in range(20)) +
+            "".join(f"host{number} A 10.0.0.{number}\n" for number in range(100)))
         (self.directory / "nsd.conf").write_text(f"""
 server:
     ip-address: 127.0.0.1@{self.port}

@@ -164,7 +164,8 @@ class WorkerTest : public testing::Test, private ControlReports {
   size_t adopted_ = 0;
   std::set<size_t> drained_;
   std::atomic<int> connects_failed_{0};
-  WorkerTeam team_{2, mailbox_, *this, connections_};
+  PortTable ports_;
+  WorkerTeam team_{2, mailbox_, *this, connections_, ports_};
 
  private:
   void keeps_failing(Server&) override {}

@@ -4,6 +4,16 @@
 
 namespace lb::config {
 
+namespace {
+
+// As with_pool(), for the pool of a udp listener.
+std::string with_udp_pool(const std::string& text) {
+  std::string yaml = with_pool(text);
+  return yaml.replace(yaml.find("pool: db"), 0, "protocol: udp, ");
+}
+
+}  // namespace
+
 std::vector<BrokenFile> broken_pools() {
   const std::string listeners = "listeners: {a: {address: ':80', pool: db}}\n";
   std::vector<BrokenFile> files = {
@@ -82,6 +92,21 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("send_proxy_protocol: on"), 5, 26, "pools.db.send_proxy_protocol", "not one of"},
       {with_pool("send_proxy_protocol: v2-each"), 5, 26, "pools.db.send_proxy_protocol",
        "for pools of udp listeners only"},
+      {with_udp_pool("send_proxy_protocol: v1"), 5, 26, "pools.db.send_proxy_protocol",
+       "a udp listener uses this pool"},
+      {with_udp_pool("on_down: close"), 5, 5, "pools.db.on_down",
+       "for pools of tcp and http listeners only"},
+      {with_udp_pool("retries: {attempts: 1}"), 5, 5, "pools.db.retries",
+       "for pools of tcp and http listeners only"},
+      {with_udp_pool("hold: 5s"), 5, 5, "pools.db.hold",
+       "for pools of tcp and http listeners only"},
+      {with_udp_pool("queue: {size: 5}"), 5, 5, "pools.db.queue",
+       "for pools of tcp and http listeners only"},
+      {with_udp_pool("timeouts: {connect: 1s}"), 5, 5, "pools.db.timeouts",
+       "for pools of tcp and http listeners only"},
+      {"listeners: {a: {address: ':80', protocol: udp, pool: db}}\n"
+       "pools: {db: {servers: ['unix:/run/x'], health_check: off}}\n",
+       2, 23, "pools.db.servers", "server 'unix:/run/x' has no IP address"},
       {with_pool("send_proxy: v2"), 5, 5, "pools.db.send_proxy", "mean 'send_proxy_protocol'?"},
       // outlier_detection, slow_start
       {with_pool("outlier_detection: on"), 5, 24, "pools.db.outlier_detection", "must be a map"},

@@ -35,8 +35,8 @@ TEST(Scalars, SizesAreBinaryOrDecimal) {
 }
 
 TEST(Scalars, RatesCountPerSecondOrMinute) {
-  EXPECT_EQ(*rate().parse("100/s"), (Rate{100, milliseconds(1'000)}));
-  EXPECT_EQ(*rate().parse("600/m"), (Rate{600, milliseconds(60'000)}));
+  EXPECT_EQ(*rate().parse("100/s"), (Rate{100, milliseconds(1'000), 100}));
+  EXPECT_EQ(*rate().parse("600/m"), (Rate{600, milliseconds(60'000), 10}));
   for (const char* text :
        {"", "100", "/s", "100/", "100/h", "0/s", "-1/s", "1.5/s", "100 /s", "1000000001/s"}) {
     EXPECT_FALSE(rate().parse(text)) << text;

@@ -36,6 +36,7 @@ TEST(CloseReason, EachHasItsWordsAndTellsWhetherItCutsAStream) {
       {CloseReason::server_removed, "server was removed", true},
       {CloseReason::listener_removed, "listener was removed", true},
       {CloseReason::shutting_down, "shutting down", true},
+      {CloseReason::no_room, "made room for another client", true},
   };
   std::set<std::string> texts;
   for (const Row& row : rows) {
@@ -43,7 +44,7 @@ TEST(CloseReason, EachHasItsWordsAndTellsWhetherItCutsAStream) {
     EXPECT_EQ(closes_by_reset(row.reason), row.reset) << row.text;
     texts.insert(row.text);
   }
-  EXPECT_EQ(texts.size(), static_cast<size_t>(CloseReason::shutting_down) + 1) << "one is missing";
+  EXPECT_EQ(texts.size(), static_cast<size_t>(CloseReason::no_room) + 1) << "one is missing";
 }
 
 }  // namespace

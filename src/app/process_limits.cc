@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// What this machine allows, shared out: connections, and sessions of udp listeners.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+
+#include "app/process.h"
+#include "common/log.h"
+
+namespace lb {
+
+namespace {
+
+// How many datagram sockets to the servers of a pool can exist side by side.
+uint64_t ports_towards(const PoolConfig& pool, const PortRange& range) {
+  uint64_t ports = 0;
+  for (const ServerConfig& server : pool.servers) {
+    if (!server.host.empty()) return UINT64_MAX;  // as many servers as its name has addresses
+    auto same_family = std::count_if(
+        pool.source.begin(), pool.source.end(),
+        [&](const Address& source) { return source.family() == server.address.family(); });
+    ports += uint64_t{range.count} * static_cast<uint64_t>(std::max<ptrdiff_t>(same_family, 1));
+  }
+  return ports;
+}
+
+}  // namespace
+
+void Process::plan_connections() {
+  size_t others = 0;
+  for (const auto& [name, group] : sockets_) others += group->sockets().size();
+  if (admin_) others += 1 + admin::HttpLimits{}.connections;
+  registry_.for_each([&others](const Server&, const PoolConfig&) { ++others; });  // one check each
+  uint32_t wanted = 0;
+  uint64_t sessions = 0;
+  for (const auto& [name, listener] : config_->listeners) {
+    if (listener.protocol == Protocol::udp) {
+      sessions += listener.udp_max_sessions;
+    } else {
+      wanted = config_->runtime.max_connections;
+    }
+  }
+  DescriptorPlan plan =
+      plan_descriptors(raise_descriptor_limit(), workers_, others, wanted, sessions);
+  if (lowered_connections_.is_news(wanted, plan.max_connections)) {
+    log::warning(
+        "runtime.max_connections lowered from {} to {}: this process may open {} descriptors; "
+        "raise its limit (ulimit -n, LimitNOFILE=)",
+        wanted, plan.max_connections, plan.limit);
+  }
+  connections_.set_limit(plan.max_connections);
+  plan_sessions(*config_, plan, sessions);
+}
+
+// A session takes a descriptor, and a local port of its own for its server.
+void Process::plan_sessions(const Config& config, const DescriptorPlan& plan, uint64_t wanted) {
+  max_sessions_.clear();
+  for (const auto& [name, listener] : config.listeners) {
+    if (listener.protocol != Protocol::udp) continue;
+    uint64_t most = uint64_t{plan.max_sessions} * listener.udp_max_sessions / wanted;
+    const char* why = "descriptors that this process may open (ulimit -n, LimitNOFILE=)";
+    uint64_t ports = ports_towards(config.pools.at(listener.pool), ports_.range());
+    if (ports < most) {
+      most = ports;
+      why = "local ports towards its servers (net.ipv4.ip_local_port_range, the pool's source)";
+    }
+    most = std::max<uint64_t>(std::min<uint64_t>(most, listener.udp_max_sessions), 1);
+    max_sessions_[name] = static_cast<uint32_t>(most);
+    if (lowered_sessions_[name].is_news(listener.udp_max_sessions, max_sessions_[name])) {
+      log::warning(
+          "listeners.{}.udp.max_sessions lowered from {} to {}: more are not possible with "
+          "the {}",
+          name, listener.udp_max_sessions, most, why);
+    }
+  }
+}
+
+std::shared_ptr<ConnectionLimit> Process::limit_of(const ListenerConfig& listener) {
+  uint32_t most = listener.protocol == Protocol::udp
+                      ? max_sessions_.at(listener.name)
+                      : listener.max_connections.value_or(ConnectionLimit::kUnlimited);
+  auto& limit = listener_limits_[listener.name];
+  if (!limit) {
+    limit =
+        std::make_shared<ConnectionLimit>(most, workers_, [this](size_t worker) { wake(worker); });
+  } else if (limit->limit() != most) {
+    limit->set_limit(most);
+  }
+  return limit;
+}
+
+}  // namespace lb

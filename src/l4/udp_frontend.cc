@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: MIT
+#include "l4/udp_frontend.h"
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "common/hash.h"
+#include "common/log.h"
+#include "net/proxy_protocol.h"
+#include "pool/connector.h"
+
+namespace lb {
+
+namespace {
+
+uint64_t new_secret(WorkerContext& worker) {
+  std::random_device device;
+  return (uint64_t{device()} << 32 | device()) ^ worker.next_random();
+}
+
+Address peer_of(const Arrival& arrival) {
+  return Address::from_sockaddr(&arrival.peer.base, arrival.peer.length());
+}
+
+Dropped dropped_for(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::no_descriptors:
+      return Dropped::no_socket;
+    case CloseReason::connect_failed:
+      return Dropped::unreachable;
+    default:
+      return Dropped::no_server;
+  }
+}
+
+}  // namespace
+
+// One of the listening sockets, while there are sessions that answer from it.
+class UdpFrontend::Listening {
+ public:
+  Listening(UdpFrontend& frontend, std::shared_ptr<const Fd> socket, uint16_t number)
+      : frontend_(frontend), socket_(std::move(socket)), number_(number) {
+    readable_.bind<&Listening::on_readable>(frontend.worker().loop, fd(), IoEvent::kRead, this);
+    readable_.arm();
+  }
+
+  int fd() const { return socket_->get(); }
+  uint16_t number() const { return number_; }
+  const std::shared_ptr<const Fd>& socket() const { return socket_; }
+  void read(bool wanted) {
+    if (wanted) {
+      readable_.arm();
+    } else {
+      readable_.disarm();
+    }
+  }
+
+ private:
+  void on_readable() { frontend_.receive(*this); }
+
+  UdpFrontend& frontend_;
+  std::shared_ptr<const Fd> socket_;
+  IoEvent readable_;
+  const uint16_t number_;
+};
+
+UdpFrontend::UdpFrontend(WorkerContext& worker, FrontendPlan plan)
+    : Frontend(worker, std::move(plan)),
+      table_(new_secret(worker)),
+      newcomers_turn_(worker.loop, [this] { serve_newcomers(); }),
+      leaving_turn_(worker.loop, [this] { leave_servers(); }),
+      secret_(new_secret(worker)) {
+  look_at_servers();
+  listen();
+}
+
+UdpFrontend::~UdpFrontend() {
+  UdpFrontend::end_sessions(CloseReason::shutting_down);
+}
+
+void UdpFrontend::update(FrontendPlan next) {
+  plan() = std::move(next);
+  accepting_ = true;
+  listen();
+  look_at_servers();
+  set_deadline();
+}
+
+void UdpFrontend::set_pools(const Pools& pools) {
+  Frontend::set_pools(pools);
+  look_at_servers();
+}
+
+void UdpFrontend::listen() {
+  std::vector<std::unique_ptr<Listening>> kept;
+  for (const auto& socket : plan().sockets) {
+    auto same = std::find_if(listening_.begin(), listening_.end(), [&](const auto& listening) {
+      return listening && listening->socket() == socket;
+    });
+    if (same == listening_.end()) {
+      kept.push_back(std::make_unique<Listening>(*this, socket, next_socket_++));
+    } else {
+      (*same)->read(true);
+      kept.push_back(std::move(*same));
+    }
+  }
+  listening_.swap(kept);
+  for (auto& gone : kept) {
+    if (!gone) continue;
+    for (auto& sessions : standings_) {
+      sessions.for_each([&](UdpSession& session) {
+        if (session.socket() == gone->fd()) end(session, CloseReason::listener_removed);
+      });
+    }
+    worker().datagrams.writer.flush();
+    worker().loop.retire(std::move(gone));
+  }
+}
+
+// Their sessions keep them for what is still to be answered, and go to another server with their
+// next datagram.
+void UdpFrontend::leave_servers() {
+  int64_t now_ms = worker().loop.now_ms();
+  std::vector<const Server*> due = leaving_.take_due(now_ms);
+  if (!due.empty()) {
+    for (auto& sessions : standings_) {
+      sessions.for_each([&](UdpSession& session) {
+        if (std::binary_search(due.begin(), due.end(), session.server())) session.move_on();
+      });
+    }
+  }
+  if (int64_t next_ms = leaving_.next_ms(); next_ms != 0) {
+    leaving_turn_.start(std::chrono::milliseconds(next_ms - now_ms));
+  }
+}
+
+void UdpFrontend::look_at_servers() {
+  leaving_.update(pool().members(), worker().loop.now_ms(), plan().drain_timeout.count());
+  leave_servers();
+}
+
+void UdpFrontend::stop_accepting() {
+  for (auto& listening : listening_) receive(*listening);
+  accepting_ = false;
+  plan().sockets.clear();
+  set_deadline();
+  if (table_.size() == 0) release_sockets();
+}
+
+void UdpFrontend::hand_over_sockets() {
+  for (auto& listening : listening_) listening->read(false);
+}
+
+void UdpFrontend::release_sockets() {
+  worker().datagrams.writer.flush();
+  for (auto& listening : listening_) {
+    listening->read(false);
+    worker().loop.retire(std::move(listening));
+  }
+  listening_.clear();
+}
+
+void UdpFrontend::leave_server(const Server* server, CloseReason reason) {
+  for (auto& sessions : standings_) {
+    sessions.for_each([&](UdpSession& session) {
+      if (session.server() == server) end(session, reason);
+    });
+  }
+}
+
+void UdpFrontend::end_sessions(CloseReason reason) {
+  for (auto& sessions : standings_) {
+    sessions.for_each([&](UdpSession& session) { end(session, reason); });
+  }
+}
+
+// ---- what comes in ----
+
+void UdpFrontend::receive(Listening& listening) {
+  reader_ = &worker().datagrams.reader();
+  for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+    size_t count = reader_->receive(listening.fd());
+    for (size_t i = 0; i < count; ++i) take(listening, static_cast<uint16_t>(i));
+    send_batches();
+    if (count < DatagramReader::kBatch) break;
+  }
+  if (new_left_ < kNewPerTurn) worker().loop.at_end_of_turn(*this);
+}
+
+void UdpFrontend::take(Listening& listening, uint16_t index) {
+  Arrival& arrival = reader_->at(index);
+  FlowKey key = FlowKey::of(arrival, listening.number());
+  if (plan().datagrams->any() && !passes_limits(key, arrival)) return;
+  if (config().proxy_protocol_trusted && header_follows(peer_of(arrival))) {
+    return take_apart(listening, key, arrival);
+  }
+  UdpSession* session = table_.find(key);
+  if (session == nullptr) return take_new(listening, key, arrival);
+  if (waits(*session)) {
+    if (wait_in_line(key, listening.fd(), arrival)) session->queued_until = newcomers_.tail() - 1;
+    return;
+  }
+  if (session->batch_first == UdpSession::kNone && session->must_move(worker().loop.now_ms())) {
+    end(*session, CloseReason::server_down);
+    return take_new(listening, key, arrival);
+  }
+  append(*session, index);
+}
+
+// Of several that came as one, those that pass are the first.
+bool UdpFrontend::passes_limits(const FlowKey& key, Arrival& arrival) {
+  int64_t now_us = worker().loop.now_us();
+  uint32_t count = arrival.count();
+  uint32_t passed = 0;
+  while (passed < count && plan().datagrams->take(key.source(), now_us)) ++passed;
+  if (passed == count) return true;
+  drop(Dropped::over_rate, count - passed);
+  arrival.size = passed * arrival.segment;
+  if (passed <= 1) arrival.segment = 0;
+  return passed > 0;
+}
+
+void UdpFrontend::take_apart(Listening& listening, const FlowKey& key, const Arrival& together) {
+  uint32_t offset = 0;
+  do {
+    Arrival datagram = together;
+    datagram.bytes += offset;
+    datagram.size = together.segment == 0
+                        ? together.size
+                        : std::min<uint32_t>(together.segment, together.size - offset);
+    datagram.segment = 0;
+    offset += datagram.size;
+    take_from_trusted(listening, key, datagram);
+  } while (offset < together.size);
+}
+
+// A trusted balancer puts a header before a session's first datagram, or before each.
+void UdpFrontend::take_from_trusted(Listening& listening, const FlowKey& key, Arrival& datagram) {
+  UdpSession* session = table_.find(key);
+  Address client = session != nullptr ? session->client() : peer_of(datagram);
+  std::string_view bytes(datagram.bytes, datagram.size);
+  if (starts_as_proxy_v2(bytes)) {
+    ProxyParse parse = parse_datagram_proxy_header(bytes);
+    if (parse.state != ProxyParse::State::complete) return drop(Dropped::bad_header);
+    if (parse.header.source.is_ip()) client = parse.header.source;
+    datagram.bytes += parse.length;
+    datagram.size -= static_cast<uint32_t>(parse.length);
+  } else if (session == nullptr) {
+    return drop(Dropped::bad_header);
+  }
+  if (session != nullptr && session->must_move(worker().loop.now_ms())) {
+    end(*session, CloseReason::server_down);
+    session = nullptr;
+  }
+  if (session == nullptr) {
+    if (!accepting_) return drop(Dropped::draining);
+    if (!admits(client)) return drop(Dropped::denied);
+    session = open(key, datagram, listening.fd(), client);
+  }
+  Arrival* one = &datagram;
+  if (session != nullptr) deliver(*session, &one, 1);
+}
+
+void UdpFrontend::take_new(Listening& listening, const FlowKey& key, Arrival& arrival) {
+  if (!accepting_) return drop(Dropped::draining, arrival.count());
+  Address client = peer_of(arrival);
+  if (!admits(client)) return drop(Dropped::denied, arrival.count());
+  bool other_worker_is_full = table_.size() == 0 && plan().limit->open() >= plan().limit->limit();
+  if (new_left_ == 0 || !newcomers_.empty() || other_worker_is_full) {
+    wait_in_line(key, listening.fd(), arrival);
+    return;
+  }
+  --new_left_;
+  UdpSession* session = open(key, arrival, listening.fd(), client);
+  Arrival* one = &arrival;
+  if (session != nullptr) deliver(*session, &one, 1);
+}
+
+// Its earlier datagrams are still in the line, and order is kept.
+bool UdpFrontend::waits(const UdpSession& session) const {
+  return !newcomers_.empty() && session.queued_until >= newcomers_.head();
+}
+
+bool UdpFrontend::wait_in_line(const FlowKey& key, int socket, const Arrival& arrival) {
+  if (!newcomers_.push(key, socket, arrival)) {
+    drop(Dropped::newcomers, arrival.count());
+    return false;
+  }
+  if (!newcomers_turn_.pending()) newcomers_turn_.start(std::chrono::milliseconds(0));
+  return true;
+}
+
+void UdpFrontend::serve_newcomers() {
+  for (size_t i = 0; i < kNewPerTurn && !newcomers_.empty(); ++i) {
+    if (table_.size() == 0 && plan().limit->open() >= plan().limit->limit()) {
+      worker().peers.make_room(config().name);
+      if (++stalls_ <= kMostStalls) {
+        return newcomers_turn_.start(std::chrono::milliseconds(1));
+      }
+    }
+    stalls_ = 0;
+    UdpNewcomers::Item item = newcomers_.pop();
+    UdpSession* session = table_.find(item.key);
+    if (session == nullptr) {
+      session = open(item.key, item.arrival, item.socket, peer_of(item.arrival));
+    }
+    if (session == nullptr) continue;
+    session->queued_until = newcomers_.tail() - 1;
+    Arrival* one = &item.arrival;
+    deliver(*session, &one, 1);
+  }
+  if (!newcomers_.empty()) newcomers_turn_.start(std::chrono::milliseconds(0));
+}
+
+// ---- what goes out ----
+
+void UdpFrontend::append(UdpSession& session, uint16_t index) {
+  next_in_batch_[index] = UdpSession::kNone;
+  if (session.batch_first == UdpSession::kNone) {
+    session.batch_first = index;
+    in_batch_.push_back(&session);
+  } else {
+    next_in_batch_[session.batch_last] = index;
+  }
+  session.batch_last = index;
+}
+
+void UdpFrontend::send_batches() {
+  // Sending to one session may end others, or send for them.
+  for (size_t i = 0; i < in_batch_.size(); ++i) {
+    if (in_batch_[i] != nullptr) send_batch(*in_batch_[i]);
+  }
+  in_batch_.clear();
+}
+
+void UdpFrontend::send_batch(UdpSession& session) {
+  std::array<Arrival*, DatagramReader::kBatch> arrivals;
+  size_t count = 0;
+  for (uint16_t i = session.batch_first; i != UdpSession::kNone; i = next_in_batch_[i]) {
+    arrivals[count++] = &reader_->at(i);
+  }
+  session.batch_first = UdpSession::kNone;
+  std::replace(in_batch_.begin(), in_batch_.end(), &session, static_cast<UdpSession*>(nullptr));
+  deliver(session, arrivals.data(), count);
+}
+
+void UdpFrontend::deliver(UdpSession& session, Arrival* const* arrivals, size_t count) {
+  UdpSession::Sent sent = session.send(arrivals, count);
+  if (sent.dropped > 0) drop(Dropped::not_sent, sent.dropped);
+  if (sent.error != 0) deliver_again(session, arrivals, count, sent.done);
+}
+
+// The server is gone: what it was not sent goes to another one, once.
+void UdpFrontend::deliver_again(UdpSession& session, Arrival* const* arrivals, size_t count,
+                                uint32_t done) {
+  FlowKey key = session.key();
+  int socket = session.socket();
+  Address client = session.client();
+  server_unreachable(session);
+  UdpSession* next = nullptr;
+  for (size_t i = 0; i < count; ++i) {
+    Arrival left = *arrivals[i];
+    uint32_t skipped = std::min(done, left.count());
+    done -= skipped;
+    if (skipped == left.count()) continue;
+    left.bytes += skipped * left.segment;
+    left.size -= skipped * left.segment;
+    if (left.size <= left.segment) left.segment = 0;
+    if (next == nullptr) next = open(key, left, socket, client);
+    if (next == nullptr) return;
+    Arrival* one = &left;
+    UdpSession::Sent sent = next->send(&one, 1);
+    if (sent.dropped > 0) drop(Dropped::not_sent, sent.dropped);
+    if (sent.error != 0) return server_unreachable(*next);
+  }
+}
+
+void UdpFrontend::server_unreachable(UdpSession& session) {
+  drop(Dropped::unreachable);
+  blame(*session.server(), pool(), worker());
+  end(session, CloseReason::connect_failed);
+}
+
+// ---- sessions ----
+
+UdpSession* UdpFrontend::open(const FlowKey& key, const Arrival& first, int socket,
+                              const Address& client) {
+  while (!plan().limit->take()) {
+    if (!evict_one()) {
+      drop(Dropped::no_server, first.count());
+      return nullptr;
+    }
+  }
+  auto session = std::make_unique<UdpSession>(*this, key, first, socket, client);
+  if (auto refusal = session->begin()) {
+    plan().limit->give_back();
+    drop(dropped_for(*refusal), first.count());
+    note_refused(*refusal);
+    return nullptr;
+  }
+  table_.insert(key, session.get());
+  standings_[0].push_back(*session);
+  worker().peers.flow_opened();
+  if (deadline_ms() == 0) set_deadline();
+  return session.release();  // owned by the table until end()
+}
+
+bool UdpFrontend::evict_one() {
+  for (auto& sessions : standings_) {
+    if (sessions.empty()) continue;
+    UdpSession& victim = sessions.front();
+    FlowKey key = victim.key();
+    if (victim.batch_first != UdpSession::kNone) send_batch(victim);
+    if (table_.find(key) == &victim) end(victim, CloseReason::no_room);
+    return true;
+  }
+  return false;
+}
+
+bool UdpFrontend::make_room() {
+  return evict_one();
+}
+
+void UdpFrontend::touched(UdpSession& session) {
+  auto& sessions = standings_[static_cast<size_t>(session.standing())];
+  sessions.remove(session);
+  sessions.push_back(session);
+}
+
+void UdpFrontend::promote(UdpSession& session, UdpStanding to, UdpStanding& standing) {
+  standings_[static_cast<size_t>(standing)].remove(session);
+  standing = to;
+  standings_[static_cast<size_t>(to)].push_back(session);
+}
+
+void UdpFrontend::end(UdpSession& session, CloseReason reason) {
+  if (session.batch_first != UdpSession::kNone) {
+    std::replace(in_batch_.begin(), in_batch_.end(), &session, static_cast<UdpSession*>(nullptr));
+  }
+  log::debug("listener {}: {} -> {}/{}: {}", config().name, session.client().to_string(),
+             session.server()->pool(), session.server()->name(), to_string(reason));
+  session.close();
+  table_.erase(session.key());
+  standings_[static_cast<size_t>(session.standing())].remove(session);
+  worker().loop.retire(std::unique_ptr<UdpSession>(&session));
+  plan().limit->give_back();
+  worker().peers.flow_closed();
+  if (!accepting_ && table_.size() == 0) release_sockets();
+}
+
+// While it drains, a client that has been silent for a moment is taken to be done.
+int64_t UdpFrontend::idle_ms() const {
+  int64_t idle_ms = config().timeouts.idle.count();
+  if (accepting_) return idle_ms;
+  return idle_ms == 0 ? kDrainIdle_ms : std::min(idle_ms, kDrainIdle_ms);
+}
+
+void UdpFrontend::on_timeout() {
+  int64_t past_ms = worker().loop.now_ms() - idle_ms();
+  for (auto& sessions : standings_) {
+    while (idle_ms() > 0 && !sessions.empty() && sessions.front().active_ms() <= past_ms) {
+      end(sessions.front(), CloseReason::idle_timeout);
+    }
+  }
+  set_deadline();
+}
+
+// Only ever too early: what is used meanwhile is found alive when it comes.
+void UdpFrontend::set_deadline() {
+  int64_t first_ms = INT64_MAX;
+  for (auto& sessions : standings_) {
+    if (!sessions.empty()) first_ms = std::min(first_ms, sessions.front().active_ms());
+  }
+  if (idle_ms() == 0 || first_ms == INT64_MAX) return worker().timeouts.clear(*this);
+  worker().timeouts.set(*this, first_ms + idle_ms());
+}
+
+// ---- what is dropped ----
+
+void UdpFrontend::drop(Dropped reason, uint64_t count) {
+  tally_.drop(reason, count);
+  worker().loop.at_end_of_turn(*this);
+}
+
+void UdpFrontend::end_turn() {
+  new_left_ = kNewPerTurn;
+  tally_.hand_over(*plan().datagrams, config().name, worker().loop.now_ms());
+}
+
+}  // namespace lb

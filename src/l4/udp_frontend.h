@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/intrusive_list.h"
+#include "l4/datagram_tally.h"
+#include "l4/flow_table.h"
+#include "l4/leaving_servers.h"
+#include "l4/udp_newcomers.h"
+#include "l4/udp_session.h"
+#include "net/datagrams.h"
+#include "net/rate_limit.h"
+#include "net/timeout_queue.h"
+#include "pool/frontend.h"
+
+namespace lb {
+
+// A UDP listener on one worker: takes datagrams in batches, finds or makes the session of each, and
+// sends each session's share of a batch together. The kernel gives a client's datagrams to the same
+// socket of the group, so to the same worker, for as long as the group stays as it is.
+//
+// Memory is bounded by max_sessions (of the process: the plan's limit). Where it is reached the
+// least recently used goes: first of those that no server answered, then of those whose client did
+// not speak again since, then of all. Known clients never wait behind newcomers (UdpNewcomers).
+// Worker thread.
+class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
+ public:
+  UdpFrontend(WorkerContext& worker, FrontendPlan plan);
+  ~UdpFrontend() override;
+
+  void update(FrontendPlan plan) override;
+  void set_pools(const Pools& pools) override;
+  void stop_accepting() override;
+  void hand_over_sockets() override;
+  void leave_server(const Server* server, CloseReason reason) override;
+  void end_sessions(CloseReason reason) override;
+  bool make_room() override;
+  size_t session_count() const override { return table_.size(); }
+
+  // For its sessions.
+  void end(UdpSession& session, CloseReason reason);
+  void server_unreachable(UdpSession& session);
+  // Was used just now.
+  void touched(UdpSession& session);
+  void promote(UdpSession& session, UdpStanding to, UdpStanding& standing);
+  uint64_t& not_sent() { return tally_.not_sent(); }
+  // Hard to guess from outside; for local ports.
+  uint64_t next_secret() { return mix64(secret_ + ++secrets_); }
+
+ private:
+  class Listening;
+  using Standings = std::array<IntrusiveList<UdpSession>, kUdpStandings>;
+
+  void listen();
+  void look_at_servers();
+  void leave_servers();
+
+  // What comes in.
+  void receive(Listening& listening);
+  void take(Listening& listening, uint16_t index);
+  void take_apart(Listening& listening, const FlowKey& key, const Arrival& together);
+  void take_from_trusted(Listening& listening, const FlowKey& key, Arrival& datagram);
+  void take_new(Listening& listening, const FlowKey& key, Arrival& arrival);
+  bool passes_limits(const FlowKey& key, Arrival& arrival);
+  bool waits(const UdpSession& session) const;
+  bool wait_in_line(const FlowKey& key, int socket, const Arrival& arrival);
+  void serve_newcomers();
+
+  // What goes out.
+  void append(UdpSession& session, uint16_t index);
+  void send_batches();
+  void send_batch(UdpSession& session);
+  void deliver(UdpSession& session, Arrival* const* arrivals, size_t count);
+  void deliver_again(UdpSession& session, Arrival* const* arrivals, size_t count, uint32_t done);
+
+  UdpSession* open(const FlowKey& key, const Arrival& first, int socket, const Address& client);
+  bool evict_one();
+  void on_timeout() override;
+  void set_deadline();
+  int64_t idle_ms() const;
+  void drop(Dropped reason, uint64_t count = 1);
+  void end_turn() override;
+  void release_sockets();
+
+  static constexpr size_t kNewPerTurn = 32;
+  static constexpr int kBatchesPerTurn = 16;
+  static constexpr int kMostStalls = 50;  // of a millisecond each
+  static constexpr int64_t kDrainIdle_ms = 2'000;
+
+  std::vector<std::unique_ptr<Listening>> listening_;
+  FlowTable<UdpSession> table_;
+  Standings standings_;  // each in the order of last use
+  DatagramReader* reader_ = nullptr;
+  std::array<uint16_t, DatagramReader::kBatch> next_in_batch_{};
+  std::vector<UdpSession*> in_batch_;
+  UdpNewcomers newcomers_;
+  Timer newcomers_turn_;
+  size_t new_left_ = kNewPerTurn;  // sessions that this turn may still make
+  int stalls_ = 0;  // turns that the first newcomer has waited for another worker to make room
+  LeavingServers leaving_;
+  Timer leaving_turn_;
+  bool accepting_ = true;
+  uint16_t next_socket_ = 0;
+  uint64_t secret_;
+  uint64_t secrets_ = 0;
+  DatagramTally tally_;
+};
+
+}  // namespace lb
