@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "admin/commands.h"
 #include "app/demo.h"
@@ -9,6 +11,7 @@
 #include "app/tls_inspection.h"
 #include "common/log.h"
 #include "config/loader.h"
+#include "config/one_line.h"
 
 namespace {
 
@@ -32,8 +35,7 @@ int check(const std::string& file) {
   return 0;
 }
 
-int run(const std::string& file) {
-  auto load = [file] { return lb::load_config(file, &lb::tls_inspector()); };
+int run(const std::string& file, const std::function<decltype(lb::load_config(""))()>& load) {
   auto loaded = load();
   if (!loaded) return report(loaded.error(), file);
   auto scripts = lb::ScriptProcess::start();
@@ -46,6 +48,41 @@ int run(const std::string& file) {
   lb::log::shutdown();
   return code;
 }
+
+// lb tcp and lb udp: a listener and its servers on the command line.
+struct OneLineCommands {
+  lb::OneLine line;
+  std::vector<CLI::App*> commands;
+
+  void add_to(CLI::App& app) {
+    for (const char* protocol : {"tcp", "udp"}) {
+      CLI::App* command =
+          app.add_subcommand(protocol, std::string("balance ") + protocol +
+                                           " without a file: one listener, its servers");
+      command->add_option("--listen", line.listen, "where to listen, such as :5432")
+          ->required()
+          ->delimiter(',');
+      command->add_option("--to", line.to, "the servers, such as 10.0.0.1:5432,10.0.0.2:5432")
+          ->required()
+          ->delimiter(',');
+      command->add_option("--balance", line.balance, "how a server is chosen (round_robin)");
+      commands.push_back(command);
+    }
+  }
+
+  bool parsed() {
+    for (CLI::App* command : commands) {
+      if (!command->parsed()) continue;
+      line.protocol = command->get_name();
+      return true;
+    }
+    return false;
+  }
+
+  int run() const {
+    return ::run("lb " + line.protocol, [line = line] { return lb::load_one_line(line); });
+  }
+};
 
 // The commands that talk to a running lb.
 struct AdminCommands {
@@ -122,7 +159,7 @@ struct AdminCommands {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("lb: a load balancer for TCP");
+  CLI::App app("lb: a load balancer for TCP and UDP");
   app.set_version_flag("--version", "lb " LB_VERSION);
   std::string file;
   auto* config = app.add_option("--config,-c", file, "the configuration file (lb.yaml)");
@@ -138,6 +175,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 65'535));
   demo_command->add_option("--seconds", demo.seconds, "end after so long")
       ->check(CLI::Range(1, 86'400));
+  OneLineCommands one_line;
+  one_line.add_to(app);
   AdminCommands admin;
   admin.add_to(app);
   try {
@@ -146,6 +185,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
   if (check_command->parsed()) return check(checked_file);
+  if (one_line.parsed()) return one_line.run();
   if (admin.parsed()) return admin.run();
   if (demo_command->parsed()) {
     int code = lb::run_demo(demo);
@@ -156,5 +196,5 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "lb: --config FILE is required; see lb --help\n");
     return kUsageError;
   }
-  return run(file);
+  return run(file, [file] { return lb::load_config(file, &lb::tls_inspector()); });
 }

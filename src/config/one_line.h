@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "config/loader.h"
+
+namespace lb {
+
+// What `lb tcp` and `lb udp` take in place of a file: where to listen and where to pass things on.
+struct OneLine {
+  std::string protocol;             // tcp | udp
+  std::vector<std::string> listen;  // addresses as in a file
+  std::vector<std::string> to;
+  std::string balance = "round_robin";
+};
+
+// The configuration with this one listener and pool, both called as the protocol; everything else
+// is as by default. Its problems have the places of config_text().
+Result<LoadedConfig, std::vector<ConfigProblem>> load_one_line(const OneLine& line);
+// The file that says the same.
+std::string config_text(const OneLine& line);
+
+}  // namespace lb
