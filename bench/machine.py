@@ -16,10 +16,11 @@ from pathlib import Path
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 
-# Those that a TCP proxy may make per unit of work; the rest shows as "other".
+# Those that a proxy may make per unit of work; the rest shows as "other".
 CALLS = [
     "accept4", "socket", "connect", "bind", "listen", "epoll_ctl", "epoll_wait",
-    "epoll_pwait", "epoll_pwait2", "recvfrom", "sendto", "recvmsg", "sendmsg", "read",
+    "epoll_pwait", "epoll_pwait2", "recvfrom", "sendto", "recvmsg", "sendmsg", "recvmmsg",
+    "sendmmsg", "read",
     "write", "readv", "writev", "splice", "close", "shutdown", "getsockopt", "setsockopt",
     "getsockname", "getpeername", "ioctl", "fcntl", "pipe2", "futex", "timerfd_settime",
     "clock_gettime", "mmap", "munmap", "madvise", "brk",

@@ -24,9 +24,10 @@ class CannotRun(Exception):
     """This proxy is not here or did not start: it is left out of the results."""
 
 
-def bare(build, directory, servers):
+def bare(build, directory, servers, protocol="tcp"):
     host, port = servers[0].rsplit(":", 1)
-    return [str(build / "bench_relay"), "--listen", f"127.0.0.1:{LISTEN_PORT}",
+    program_name = "bench_udp_relay" if protocol == "udp" else "bench_relay"
+    return [str(build / program_name), "--listen", f"127.0.0.1:{LISTEN_PORT}",
             "--to", f"{host}:{port}", "--ports", str(len(servers))]
 
 
@@ -63,9 +64,10 @@ def haproxy_splice_always(build, directory, servers):
                    splice="option splice-request\n  option splice-response")
 
 
-def nginx(build, directory, servers, half_close=False):
+def nginx(build, directory, servers, protocol="tcp", half_close=False):
     if not os.path.exists(NGINX_STREAM_MODULE):
         raise CannotRun(f"no {NGINX_STREAM_MODULE} (Debian: libnginx-mod-stream)")
+    tcp = protocol == "tcp"
     lines = "\n".join(f"    server {server};" for server in servers)
     config = directory / "nginx.conf"
     config.write_text(f"""\
@@ -82,11 +84,10 @@ stream {{
 {lines}
   }}
   server {{
-    listen 127.0.0.1:{LISTEN_PORT} backlog={BACKLOG} reuseport so_keepalive=on;
+    listen 127.0.0.1:{LISTEN_PORT} {f"backlog={BACKLOG} so_keepalive=on" if tcp else "udp"} reuseport;
     proxy_pass servers;
-    proxy_connect_timeout 2s;
     proxy_timeout 1h;
-    proxy_socket_keepalive on;
+    {"proxy_connect_timeout 2s; proxy_socket_keepalive on;" if tcp else ""}
     {"proxy_half_close on;" if half_close else ""}
   }}
 }}
@@ -98,7 +99,7 @@ def nginx_half_close(build, directory, servers):
     return nginx(build, directory, servers, half_close=True)
 
 
-def lb(build, directory, servers):
+def lb(build, directory, servers, protocol="tcp"):
     binary = build / "lb"
     if not binary.exists():
         raise CannotRun(f"no {binary}: build it first")
@@ -110,8 +111,8 @@ log: {{level: warning}}
 listeners:
   bench:
     address: "127.0.0.1:{LISTEN_PORT}"
-    protocol: tcp
-    backlog: {BACKLOG}
+    protocol: {protocol}
+    {f"backlog: {BACKLOG}" if protocol == "tcp" else "timeouts: {idle: 1h}"}
     pool: servers
 pools:
   servers:
@@ -129,6 +130,7 @@ PROXIES = {"bare": bare, "haproxy": haproxy, "haproxy-splice": haproxy_splice,
            "nginx-half-close": nginx_half_close, "lb": lb}
 PEERS = ["haproxy", "haproxy-splice", "haproxy-splice-always", "nginx"]
 DEFAULT = ["bare", *PEERS, "lb"]
+UDP = ["bare", "nginx", "lb"]  # those that speak it
 
 
 def program(name):
@@ -178,18 +180,42 @@ def wait_for_port(port, alive, what, timeout_s=5.0):
     raise CannotRun(f"{what} does not answer on port {port}")
 
 
-class Proxy:
-    """One running proxy, pinned to one CPU."""
+def wait_for_answer(port, question, alive, what, timeout_s=5.0):
+    """The same for datagrams: until something answers the question."""
+    deadline = time.monotonic() + timeout_s
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.05)
+        client.connect(("127.0.0.1", port))
+        while time.monotonic() < deadline:
+            if not alive():
+                raise CannotRun(f"{what} ended while starting")
+            try:
+                client.send(question)
+                client.recv(65536)
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+            except TimeoutError:
+                continue
+    raise CannotRun(f"{what} does not answer datagrams on port {port}")
 
-    def __init__(self, name, build, directory, servers, cpu):
+
+class Proxy:
+    """One running proxy, pinned to one CPU. With a question it is one for datagrams."""
+
+    def __init__(self, name, build, directory, servers, cpu, question=None):
         self.name = name
         directory = Path(directory)
-        command = PROXIES[name](build, directory, servers)
+        options = {"protocol": "udp"} if question else {}
+        command = PROXIES[name](build, directory, servers, **options)
         self.output = open(directory / f"{name}.out", "w+", encoding="utf-8")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=self.output, preexec_fn=on_cpu(cpu))
         try:
-            wait_for_port(LISTEN_PORT, lambda: self.process.poll() is None, name)
+            if question:
+                wait_for_answer(LISTEN_PORT, question, lambda: self.process.poll() is None, name)
+            else:
+                wait_for_port(LISTEN_PORT, lambda: self.process.poll() is None, name)
             if name.startswith("nginx"):
                 self.wait_for_worker()
         except CannotRun as error:

@@ -51,6 +51,7 @@ class Scenario:
     """Our own load against our own servers; the figure is CPU per unit."""
 
     counts_syscalls = True
+    question = None  # to wait for an answer to, where the proxy takes datagrams
 
     def __init__(self, name, title, unit, mode, connections, servers=1, server_mode="echo",
                  scale=1e6, sources=1, call_unit="unit"):
@@ -60,6 +61,10 @@ class Scenario:
         self.scale, self.call_unit = scale, call_unit
         self.server_pid = 0  # of the point under way
 
+    def fits(self, proxy_name):
+        """Whether this proxy can do it at all."""
+        return True
+
     def prepared(self):
         """Around all points of the scenario."""
         return contextlib.nullcontext()
@@ -67,18 +72,23 @@ class Scenario:
     @contextlib.contextmanager
     def servers(self, arguments, directory):
         """Around one point: yields the addresses of the servers."""
-        command = [str(arguments.build / "bench_server"), "--mode", self.server_mode, "--listen",
-                   f"127.0.0.1:{SERVER_PORT}", "--ports", str(self.server_count)]
+        command = [*self.server_command(arguments), "--listen", f"127.0.0.1:{SERVER_PORT}",
+                   "--ports", str(self.server_count)]
         with started(command, arguments.load_cpu, stdout=subprocess.PIPE) as process:
             if process.stdout.readline() != b"listening\n":
                 raise Failed("the servers did not start")
             self.server_pid = process.pid
             yield [f"127.0.0.1:{SERVER_PORT + i}" for i in range(self.server_count)]
 
-    def load_command(self, arguments, proxy):
+    def server_command(self, arguments):
+        return [str(arguments.build / "bench_server"), "--mode", self.server_mode]
+
+    def load_program(self, arguments):
         return [str(arguments.build / "bench_load"), "--mode", self.mode,
-                "--target", f"127.0.0.1:{proxies.LISTEN_PORT}",
-                "--connections", str(self.connections), "--sources", str(self.sources),
+                "--connections", str(self.connections), "--sources", str(self.sources)]
+
+    def load_command(self, arguments, proxy):
+        return [*self.load_program(arguments), "--target", f"127.0.0.1:{proxies.LISTEN_PORT}",
                 "--warmup", str(WARMUP_S), "--seconds", str(arguments.seconds),
                 "--pids", ",".join(map(str, proxy.pids())),
                 "--server-pids", str(self.server_pid), "--softirq-pids",
