@@ -30,6 +30,18 @@ def inside(space):
         one.end()
 
 
+def is_answered(client, question):
+    """An answer to an earlier question may come late."""
+    client.socket.settimeout(3)
+    client.send(question)
+    try:
+        while client.receive() != question:
+            pass
+        return True
+    except TimeoutError:
+        return False
+
+
 @pytest.mark.seconds(150)
 def test_a_million_false_addresses_leave_known_clients_alone(lb, space, inside):
     server = inside(UdpServer)
@@ -43,12 +55,8 @@ def test_a_million_false_addresses_leave_known_clients_alone(lb, space, inside):
     lost = asked = most_kib = 0
     while flood.is_running():
         for client in clients:
-            client.socket.settimeout(1)
             asked += 1
-            try:
-                assert client.asks(str(asked).encode()) == str(asked).encode()
-            except TimeoutError:
-                lost += 1
+            lost += not is_answered(client, str(asked).encode())
         most_kib = max(most_kib, proxy.rss_kib())
     assert flood.wait() > 900_000
     assert asked > 100 and lost <= asked / 100, f"{lost} of {asked} lost"
