@@ -19,7 +19,7 @@ uint64_t ports_towards(const PoolConfig& pool, const PortRange& range) {
     auto same_family = std::count_if(
         pool.source.begin(), pool.source.end(),
         [&](const Address& source) { return source.family() == server.address.family(); });
-    ports += uint64_t{range.count} * static_cast<uint64_t>(std::max<ptrdiff_t>(same_family, 1));
+    ports += uint64_t{range.usable()} * static_cast<uint64_t>(std::max<ptrdiff_t>(same_family, 1));
   }
   return ports;
 }

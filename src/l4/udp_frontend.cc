@@ -439,8 +439,10 @@ void UdpFrontend::end(UdpSession& session, CloseReason reason) {
   if (session.batch_first != UdpSession::kNone) {
     std::replace(in_batch_.begin(), in_batch_.end(), &session, static_cast<UdpSession*>(nullptr));
   }
-  log::debug("listener {}: {} -> {}/{}: {}", config().name, session.client().to_string(),
-             session.server()->pool(), session.server()->name(), to_string(reason));
+  if (log::enabled(log::Level::debug)) {
+    log::debug("listener {}: {} -> {}/{}: {}", config().name, session.client().to_string(),
+               session.server()->pool(), session.server()->name(), to_string(reason));
+  }
   session.close();
   table_.erase(session.key());
   standings_[static_cast<size_t>(session.standing())].remove(session);

@@ -20,8 +20,9 @@ namespace {
 
 constexpr int kMostServers = 3;  // tried before a datagram is given up
 constexpr int kMostPorts = 8;    // that turn out to be another process's
-constexpr uint8_t kMostInTurn = 32;
-constexpr uint8_t kSingleTurns = 16;
+constexpr uint8_t kSingleTurns = 32;
+constexpr size_t kBurst = 2;
+constexpr size_t kFullBurst = 32;
 constexpr uint8_t kManyAfter = 8;
 // An answer that has not come for so long is counted as one of that length.
 constexpr int64_t kSilence_us = 1'000'000;
@@ -178,7 +179,7 @@ UdpSession::Sent UdpSession::send(Arrival* const* arrivals, size_t count) {
   } else {
     std::optional<DatagramProxyHeader> header;
     if (each || first) header.emplace(client(), destination());
-    ServerBatch batch(fd_.get());
+    DatagramRun batch(fd_.get());
     for (size_t i = 0; i < count && sent.error == 0; ++i) {
       Arrival& arrival = *arrivals[i];
       uint32_t offset = 0;
@@ -247,42 +248,59 @@ void UdpSession::note_reply(uint32_t count, uint32_t size) {
   }
 }
 
-// One datagram a turn while replies come singly, so that calls which only learn that there is no
-// more are few; growing bursts while the socket is readable again right after it was read.
+// One reply a turn, by the cheapest call there is, while they come singly; now and then, and for as
+// long as it finds several, all that are there.
 void UdpSession::on_readable() {
-  DatagramWriter& writer = frontend_.worker().datagrams.writer;
-  uint32_t taken = 0;
-  while (taken < burst_) {
-    uint16_t segment = 0;
-    int64_t got = receive(writer.room(), segment);
-    if (got < 0) {
-      int error = static_cast<int>(-got);
-      if (is_unreachable(error)) return frontend_.server_unreachable(*this);
-      burst_ = 1;
-      single_ = kSingleTurns;
-      return;
-    }
-    ++taken;
-    auto size = static_cast<uint32_t>(got);
-    writer.add(socket_, peer_, local_, size, segment, frontend_.not_sent());
-    note_reply(segment > 0 ? (size + segment - 1) / segment : 1, size);
-    uint32_t responses = frontend_.config().udp_responses.value_or(0);
-    if (responses > 0 && replies_ >= responses * requests_) {
-      return frontend_.end(*this, CloseReason::finished);
-    }
+  if (single_ > 0 || standing_ == UdpStanding::unanswered) {
+    if (single_ > 0) --single_;
+    take_one();
+  } else {
+    take_many();
   }
-  note_burst(taken);
 }
 
-void UdpSession::note_burst(uint32_t taken) {
-  if (single_ > 0) {
-    --single_;
+void UdpSession::take_one() {
+  DatagramWriter& writer = frontend_.worker().datagrams.writer;
+  uint16_t segment = 0;
+  int64_t got = receive(writer.room(), segment);
+  if (got < 0) {
+    if (is_unreachable(static_cast<int>(-got))) frontend_.server_unreachable(*this);
     return;
   }
-  burst_ = std::min<uint8_t>(static_cast<uint8_t>(burst_ * 2), kMostInTurn);
-  if (taken < kMostInTurn || many_ || ++full_bursts_ < kManyAfter) return;
+  auto size = static_cast<uint32_t>(got);
+  writer.add(socket_, peer_, local_, size, segment, frontend_.not_sent());
+  if (!count_reply(segment > 0 ? (size + segment - 1) / segment : 1, size)) {
+    frontend_.end(*this, CloseReason::finished);
+  }
+}
+
+void UdpSession::take_many() {
+  DatagramReader& reader = frontend_.worker().datagrams.reader();
+  size_t count = reader.receive(fd_.get());
+  if (count < kBurst) single_ = kSingleTurns;
+  if (is_unreachable(reader.error())) return frontend_.server_unreachable(*this);
+  DatagramRun run(socket_, peer_, local_);
+  bool goes_on = true;
+  uint32_t replies = 0;
+  for (size_t i = 0; i < count && goes_on; ++i) {
+    Arrival& reply = reader.at(i);
+    replies += reply.count();
+    // What cannot be sent is lost, whatever the reason, and the next may be sent all the same.
+    run.add({}, reply.bytes, reply.size, reply.segment);
+    goes_on = count_reply(reply.count(), reply.size);
+  }
+  run.flush();
+  frontend_.not_sent() += replies - (run.done() - run.dropped());
+  if (!goes_on) return frontend_.end(*this, CloseReason::finished);
+  if (count < kFullBurst || many_ || ++bursts_ < kManyAfter) return;
   expect_many_datagrams(fd_.get());
   many_ = true;
+}
+
+bool UdpSession::count_reply(uint32_t count, uint32_t size) {
+  note_reply(count, size);
+  uint32_t responses = frontend_.config().udp_responses.value_or(0);
+  return responses == 0 || replies_ < responses * requests_;
 }
 
 int64_t UdpSession::receive(char* room, uint16_t& segment) {

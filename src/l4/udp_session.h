@@ -71,12 +71,15 @@ class UdpSession final : public ListHook {
   std::optional<CloseReason> open(Server& server);
   int connect(Server& server, const Address& source);
   void on_readable();
+  void take_one();
+  void take_many();
+  // A reply that is passed on; false: it was the session's last.
+  bool count_reply(uint32_t count, uint32_t size);
   // The datagram's bytes, or -errno.
   int64_t receive(char* room, uint16_t& segment);
   int64_t receive_checked(char* room);
   void note_request(uint32_t count);
   void note_reply(uint32_t count, uint32_t size);
-  void note_burst(uint32_t taken);
   Address destination() const;
 
   UdpFrontend& frontend_;
@@ -95,9 +98,8 @@ class UdpSession final : public ListHook {
   bool header_sent_ = false;
   bool many_ = false;  // the socket was told to expect many datagrams
   UdpStanding standing_ = UdpStanding::unanswered;
-  uint8_t burst_ = 1;   // datagrams to take in one turn
-  uint8_t single_ = 0;  // turns left that take one
-  uint8_t full_bursts_ = 0;
+  uint8_t single_ = 0;  // turns left that take one reply
+  uint8_t bursts_ = 0;  // many came at once so often
   uint64_t requests_ = 0;
   uint64_t replies_ = 0;
   int64_t active_ms_;

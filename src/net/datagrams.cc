@@ -13,6 +13,9 @@ namespace lb {
 
 namespace {
 
+// Of what is sent: a source address and the size of segments.
+constexpr size_t kControl = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t));
+
 // Appends an ancillary message; `control` has room for it.
 template <typename T>
 void add_control(msghdr& message, char* control, int level, int type, const T& value) {
@@ -121,6 +124,7 @@ void DatagramReader::take(size_t i) {
 size_t DatagramReader::receive(int fd) {
   for (size_t i = 0; i < dirty_; ++i) prepare(i);
   int count = recvmmsg(fd, messages_.data(), kBatch, MSG_DONTWAIT, nullptr);
+  error_ = count < 0 ? errno : 0;
   dirty_ = static_cast<size_t>(std::max(count, 0));
   for (size_t i = 0; i < dirty_; ++i) take(i);
   return dirty_;
@@ -220,7 +224,7 @@ void DatagramWriter::send_apart(const Message& together) {
   }
 }
 
-int ServerBatch::add(std::string_view head, char* bytes, uint32_t size, uint16_t segment) {
+int DatagramRun::add(std::string_view head, char* bytes, uint32_t size, uint16_t segment) {
   uint32_t all = static_cast<uint32_t>(head.size()) + size;
   uint32_t unit = segment > 0 ? segment : all;
   uint32_t count = segment > 0 ? (size + segment - 1) / segment : 1;
@@ -238,11 +242,18 @@ int ServerBatch::add(std::string_view head, char* bytes, uint32_t size, uint16_t
   return 0;
 }
 
-void ServerBatch::append(char* bytes, size_t size) {
+void DatagramRun::append(char* bytes, size_t size) {
   vectors_[used_++] = {bytes, size};
 }
 
-int ServerBatch::send_one(msghdr& message, uint32_t datagrams) {
+void DatagramRun::address(msghdr& message, char* control) const {
+  if (to_ == nullptr) return;
+  message.msg_name = const_cast<sockaddr_in6*>(&to_->v6);
+  message.msg_namelen = to_->length();
+  add_source(message, control, *from_);
+}
+
+int DatagramRun::send_one(msghdr& message, uint32_t datagrams) {
   // EMSGSIZE may be the late word of a router about an earlier one.
   for (int tries = 0; tries < 2; ++tries) {
     if (sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
@@ -258,12 +269,13 @@ int ServerBatch::send_one(msghdr& message, uint32_t datagrams) {
   return 0;
 }
 
-int ServerBatch::flush() {
+int DatagramRun::flush() {
   if (queued_ == 0) return 0;
   msghdr message{};
   message.msg_iov = vectors_.data();
   message.msg_iovlen = used_;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))] = {};
+  alignas(cmsghdr) char control[kControl] = {};
+  address(message, control);
   if (queued_ > 1) {
     add_control(message, control, IPPROTO_UDP, UDP_SEGMENT, static_cast<uint16_t>(segment_));
   }
@@ -275,7 +287,7 @@ int ServerBatch::flush() {
 }
 
 // Cuts the run where the kernel would have.
-int ServerBatch::send_apart() {
+int DatagramRun::send_apart() {
   size_t vector = 0;
   size_t offset = 0;
   for (uint32_t left = bytes_; left > 0;) {
@@ -295,6 +307,8 @@ int ServerBatch::send_apart() {
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = count;
+    alignas(cmsghdr) char control[kControl] = {};
+    address(message, control);
     if (int error = send_one(message, 1); error != 0) return error;
   }
   return 0;

@@ -32,14 +32,15 @@ struct Arrival {
   uint32_t count() const { return segment == 0 ? 1 : (size + segment - 1) / segment; }
 };
 
-// Takes a batch of datagrams from a listening socket.
+// Takes a batch of datagrams from a socket.
 class DatagramReader {
  public:
   static constexpr size_t kBatch = 64;
 
   DatagramReader();
-  // How many there were; 0 = none now, or an error that is the peers' affair.
+  // How many there were; 0 = none now, or error().
   size_t receive(int fd);
+  int error() const { return error_; }  // of the last receive: an errno, or 0
   Arrival& at(size_t i) { return arrivals_[i]; }
 
  private:
@@ -57,6 +58,7 @@ class DatagramReader {
   std::array<std::array<char, kControl>, kBatch> control_{};
   std::array<Arrival, kBatch> arrivals_;
   size_t dirty_ = kBatch;  // messages that the last receive changed
+  int error_ = 0;
 };
 
 // Collects datagrams to clients and sends them together: at the end of the turn, when there are
@@ -115,14 +117,18 @@ class DatagramTools {
   std::unique_ptr<DatagramReader> reader_;
 };
 
-// Datagrams to one connected socket, in order: a run of equal sizes leaves as one.
-class ServerBatch {
+// Datagrams to one peer, in order: a run of equal sizes leaves as one.
+class DatagramRun {
  public:
-  explicit ServerBatch(int fd) : fd_(fd) {}
+  // To where `fd` is connected.
+  explicit DatagramRun(int fd) : fd_(fd) {}
+  // To `to`, from one of this machine's addresses; both outlive it.
+  DatagramRun(int fd, const Endpoint4or6& to, const LocalAddress& from)
+      : fd_(fd), to_(&to), from_(&from) {}
 
   // Queues a datagram that begins with `head`, or (`segment` > 0) several of that size without
   // one; sends what was queued before where it does not go along. `head` and `bytes` stay the
-  // caller's until flush(). Both return 0, or the errno that says that the server cannot be
+  // caller's until flush(). Both return 0, or the errno that says that the peer cannot be
   // reached: then only done() datagrams, in order, are over and done with.
   int add(std::string_view head, char* bytes, uint32_t size, uint16_t segment);
   int flush();
@@ -135,10 +141,13 @@ class ServerBatch {
   static constexpr uint32_t kMostBytes = 64'000;
 
   void append(char* bytes, size_t size);
+  void address(msghdr& message, char* control) const;
   int send_one(msghdr& message, uint32_t datagrams);
   int send_apart();
 
   const int fd_;
+  const Endpoint4or6* to_ = nullptr;
+  const LocalAddress* from_ = nullptr;
   std::array<iovec, 2 * kMostSegments> vectors_;  // of the run that is queued
   size_t used_ = 0;
   uint32_t queued_ = 0;   // datagrams

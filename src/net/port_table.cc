@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <fstream>
+#include <string>
 
 namespace lb {
 
@@ -18,7 +20,25 @@ PortRange PortRange::of_this_machine() {
     // Of a narrow range the half.
     range.count = all - std::min(kLeftForOthers, all / 2);
   }
+  std::ifstream reserved("/proc/sys/net/ipv4/ip_local_reserved_ports");
+  if (std::string ports; std::getline(reserved, ports)) range.reserve(ports);
   return range;
+}
+
+void PortRange::reserve(std::string_view ports) {
+  while (!ports.empty()) {
+    std::string_view item = ports.substr(0, ports.find(','));
+    ports.remove_prefix(std::min(ports.size(), item.size() + 1));
+    uint32_t from = 0;
+    auto [end, error] = std::from_chars(item.begin(), item.end(), from);
+    if (error != std::errc()) continue;
+    uint32_t to = from;
+    if (end != item.end() && *end == '-') std::from_chars(end + 1, item.end(), to);
+    for (uint32_t port = std::max<uint32_t>(from, first); port <= to && port - first < count;
+         ++port) {
+      reserved.push_back(static_cast<uint16_t>(port));
+    }
+  }
 }
 
 size_t ServerPorts::index_of(const Address& source) {
@@ -28,6 +48,10 @@ size_t ServerPorts::index_of(const Address& source) {
     if (sources_[i].source == key) return i;
   }
   sources_.push_back({key, std::vector<uint64_t>((range_.count + 63) / 64)});
+  for (uint16_t port : range_.reserved) {
+    size_t bit = static_cast<size_t>(port) - range_.first;
+    sources_.back().taken[bit / 64] |= uint64_t{1} << bit % 64;
+  }
   return sources_.size() - 1;
 }
 

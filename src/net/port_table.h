@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,15 +14,19 @@
 namespace lb {
 
 // The local ports a process may take for its datagram sockets: the kernel's ephemeral range
-// (net.ipv4.ip_local_port_range), but for the ports at its end that stay free for everything else
-// on this machine.
+// (net.ipv4.ip_local_port_range), but for those at its end that stay free for everything else on
+// this machine, and for those that an operator reserved (net.ipv4.ip_local_reserved_ports).
 struct PortRange {
   static constexpr uint32_t kLeftForOthers = 1'024;
 
   uint16_t first = 32'768;
   uint32_t count = 28'232 - kLeftForOthers;
+  std::vector<uint16_t> reserved = {};  // of these
 
   static PortRange of_this_machine();
+  // "8080,40000-40009" as the kernel writes it; what lies outside of the range is passed over.
+  void reserve(std::string_view ports);
+  size_t usable() const { return count - reserved.size(); }
 };
 
 // The local ports taken towards one server, by source address. A port is given once per source, and
@@ -34,7 +39,7 @@ class ServerPorts {
     uint16_t source = 0;  // which of the source addresses it was taken for
   };
 
-  explicit ServerPorts(PortRange range) : range_(range) {}
+  explicit ServerPorts(PortRange range) : range_(std::move(range)) {}
 
   // A free port for sockets bound to `source` (its port is ignored), searched from a random place
   // on, so that ports are hard to guess. None when all are taken.
@@ -44,7 +49,7 @@ class ServerPorts {
  private:
   struct BySource {
     Address source;
-    std::vector<uint64_t> taken;  // a bit per port of the range
+    std::vector<uint64_t> taken;  // a bit per port of the range; the reserved ones are set
   };
 
   size_t index_of(const Address& source);
@@ -59,7 +64,7 @@ class ServerPorts {
 // sockets of the same two addresses could not be told apart. One per process; any thread.
 class PortTable {
  public:
-  explicit PortTable(PortRange range = PortRange::of_this_machine()) : range_(range) {}
+  explicit PortTable(PortRange range = PortRange::of_this_machine()) : range_(std::move(range)) {}
 
   // The ports towards this server; they are forgotten when nobody holds them any more.
   std::shared_ptr<ServerPorts> towards(const Address& server);

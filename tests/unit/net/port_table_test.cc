@@ -3,14 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "common/hash.h"
 
 namespace lb {
 namespace {
 
-constexpr PortRange kHundred{.first = 40'000, .count = 100};
+const PortRange kHundred{.first = 40'000, .count = 100};
 
 Address ip(const char* text) {
   return *Address::parse_ip(text, 0);
@@ -56,6 +60,43 @@ TEST(PortTable, ServersShareLocalPortsAndOneServerHasOneSet) {
   EXPECT_EQ(a, table.towards(*Address::parse("10.0.0.1:53")));
   EXPECT_NE(a, b);
   EXPECT_EQ(a->take(ip("0.0.0.0"), 9).number, b->take(ip("0.0.0.0"), 9).number);
+}
+
+TEST(PortTable, ReservedPortsAreNeverGiven) {
+  struct Row {
+    const char* reserved;
+    size_t usable;
+  };
+  for (auto [reserved, usable] :
+       {Row{"", 100}, Row{"40000", 99}, Row{"8080,40001-40003,40099", 96}, Row{"1-65535", 0},
+        Row{"39990-40001,40098-40200", 96}, Row{"39999,40100", 100}, Row{"nonsense,,40005-", 99}}) {
+    PortRange range = kHundred;
+    range.reserve(reserved);
+    EXPECT_EQ(range.usable(), usable) << reserved;
+    ServerPorts ports(range);
+    std::set<uint16_t> given;
+    while (uint16_t port = ports.take(ip("0.0.0.0"), given.size()).number) given.insert(port);
+    EXPECT_EQ(given.size(), usable) << reserved;
+    for (uint16_t port : range.reserved) EXPECT_FALSE(given.contains(port)) << port;
+  }
+}
+
+TEST(PortTable, ThreadsNeverGetTheSamePort) {
+  ServerPorts ports(kHundred);
+  std::array<std::atomic<int>, 100> holders{};
+  std::vector<std::thread> threads;
+  for (uint64_t thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, random = thread]() mutable {
+      for (int i = 0; i < 5'000; ++i) {
+        auto port = ports.take(ip("0.0.0.0"), random = mix64(random + 1));
+        if (port.number == 0) continue;
+        EXPECT_EQ(holders[port.number - 40'000].fetch_add(1), 0);
+        holders[port.number - 40'000].fetch_sub(1);
+        ports.give_back(port);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
 }
 
 TEST(PortTable, TheRangeLeavesPortsForOthers) {
