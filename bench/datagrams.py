@@ -45,12 +45,14 @@ class Dns(Scenario):
     question = struct.pack("!6H", 1, 0, 1, 0, 0, 0) + b"\x07example\0\0\x06\0\x01"  # SOA of example
     WARMUP_S = 1
 
-    def __init__(self):
-        super().__init__("dns", "dnsperf, 64 client ports, nsd", "µs CPU/query", "", 64,
+    def __init__(self, name, title, proxy_options):
+        super().__init__(name, f"dnsperf, 64 client ports, nsd{title}", "µs CPU/query", "", 64,
                          call_unit="query")
+        self.proxy_options = proxy_options
 
     def fits(self, proxy_name):
-        return proxy_name in proxies.UDP
+        # The bare relay keeps its sessions for ever.
+        return proxy_name in proxies.UDP and not (self.proxy_options and proxy_name == "bare")
 
     @contextlib.contextmanager
     def servers(self, arguments, directory):
@@ -117,5 +119,6 @@ zone:
 SCENARIOS = {scenario.name: scenario for scenario in [
     Datagrams("udp-rr", "64 B there and back, 1,000 client ports", 1000, 64, 1, 2),
     Datagrams("udp-bulk", "1,200 B both ways, 4 sessions with 64 under way each", 4, 1200, 64, 1),
-    Dns(),
+    Dns("dns", "", {}),
+    Dns("dns-sessions", "; a session for each query", {"responses": 1}),
 ]}

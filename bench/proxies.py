@@ -64,7 +64,7 @@ def haproxy_splice_always(build, directory, servers):
                    splice="option splice-request\n  option splice-response")
 
 
-def nginx(build, directory, servers, protocol="tcp", half_close=False):
+def nginx(build, directory, servers, protocol="tcp", half_close=False, responses=None):
     if not os.path.exists(NGINX_STREAM_MODULE):
         raise CannotRun(f"no {NGINX_STREAM_MODULE} (Debian: libnginx-mod-stream)")
     tcp = protocol == "tcp"
@@ -89,6 +89,7 @@ stream {{
     proxy_timeout 1h;
     {"proxy_connect_timeout 2s; proxy_socket_keepalive on;" if tcp else ""}
     {"proxy_half_close on;" if half_close else ""}
+    {f"proxy_responses {responses};" if responses else ""}
   }}
 }}
 """)
@@ -99,7 +100,7 @@ def nginx_half_close(build, directory, servers):
     return nginx(build, directory, servers, half_close=True)
 
 
-def lb(build, directory, servers, protocol="tcp"):
+def lb(build, directory, servers, protocol="tcp", responses="off"):
     binary = build / "lb"
     if not binary.exists():
         raise CannotRun(f"no {binary}: build it first")
@@ -112,7 +113,7 @@ listeners:
   bench:
     address: "127.0.0.1:{LISTEN_PORT}"
     protocol: {protocol}
-    {f"backlog: {BACKLOG}" if protocol == "tcp" else "timeouts: {idle: 1h}"}
+    {f"backlog: {BACKLOG}" if protocol == "tcp" else f"udp: {{responses: {responses}}}"}
     pool: servers
 pools:
   servers:
@@ -203,10 +204,12 @@ def wait_for_answer(port, question, alive, what, timeout_s=5.0):
 class Proxy:
     """One running proxy, pinned to one CPU. With a question it is one for datagrams."""
 
-    def __init__(self, name, build, directory, servers, cpu, question=None):
+    def __init__(self, name, build, directory, servers, cpu, question=None, options=None):
         self.name = name
         directory = Path(directory)
-        options = {"protocol": "udp"} if question else {}
+        options = dict(options or {})
+        if question:
+            options["protocol"] = "udp"
         command = PROXIES[name](build, directory, servers, **options)
         self.output = open(directory / f"{name}.out", "w+", encoding="utf-8")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output,

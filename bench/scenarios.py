@@ -51,6 +51,7 @@ class Scenario:
     """Our own load against our own servers; the figure is CPU per unit."""
 
     counts_syscalls = True
+    proxy_options = {}  # of its configuration
     question = None  # to wait for an answer to, where the proxy takes datagrams
 
     def __init__(self, name, title, unit, mode, connections, servers=1, server_mode="echo",

@@ -52,8 +52,9 @@ UdpSession::~UdpSession() {
 }
 
 void UdpSession::close() {
-  readable_.disarm();
+  // The kernel forgets what it watches with the descriptor, and a call about a bad one is cheap.
   fd_.reset();  // before its port is another's
+  readable_.disarm();
   if (port_.number != 0) ports_->give_back(port_);
   port_ = {};
   lease_.reset();

@@ -98,7 +98,7 @@ class UdpSession final : public ListHook {
   bool header_sent_ = false;
   bool many_ = false;  // the socket was told to expect many datagrams
   UdpStanding standing_ = UdpStanding::unanswered;
-  uint8_t single_ = 0;  // turns left that take one reply
+  uint8_t single_ = 8;  // turns left that take one reply
   uint8_t bursts_ = 0;  // many came at once so often
   uint64_t requests_ = 0;
   uint64_t replies_ = 0;
