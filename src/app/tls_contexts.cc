@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/tls_contexts.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,16 @@ TlsClientAuth client_auth_of(ClientAuth mode) {
   return TlsClientAuth::required;
 }
 
-TlsServerSettings settings_of(const std::string& name, const ListenerTlsConfig& config) {
+std::vector<std::string> alpn_of(const ListenerConfig& listener) {
+  if (listener.protocol != Protocol::http) return {};
+  std::vector<std::string> names = listener.tls->alpn;
+  // Old clients that name their old version are served by the same codec.
+  if (std::find(names.begin(), names.end(), "http/1.1") != names.end()) names.push_back("http/1.0");
+  return names;
+}
+
+TlsServerSettings settings_of(const std::string& name, const ListenerConfig& listener) {
+  const ListenerTlsConfig& config = *listener.tls;
   TlsServerSettings settings;
   for (const TlsCertificateConfig& files : config.certificates) {
     settings.certificates.push_back({files.certificate, files.key, files.ocsp});
@@ -32,6 +42,7 @@ TlsServerSettings settings_of(const std::string& name, const ListenerTlsConfig& 
   settings.client_auth = client_auth_of(config.client_auth);
   settings.client_ca_file = config.client_ca;
   settings.session_tickets = config.session_tickets;
+  settings.alpn = alpn_of(listener);
   settings.name = name;
   return settings;
 }
@@ -41,7 +52,8 @@ TlsClientSettings settings_of(const PoolTlsConfig& config) {
           .ca_file = config.ca,
           .server_name = config.server_name,
           .certificate_file = config.certificate,
-          .key_file = config.key};
+          .key_file = config.key,
+          .alpn = config.alpn};
 }
 
 std::vector<std::string> files_of(const TlsServerSettings& settings) {
@@ -93,7 +105,7 @@ Result<TlsContexts::Set> TlsContexts::build(const Config& config) const {
       if (!made) return fail("listeners." + name + ".tls: " + made.error().message);
       keys = std::move(*made);
     }
-    TlsServerSettings settings = settings_of(name, *listener.tls);
+    TlsServerSettings settings = settings_of(name, listener);
     auto made = keep_or_make(current_.listeners, name, settings, file,
                              [&] { return TlsServerContext::make(settings, keys.shared); });
     if (!made) return fail("listeners." + name + ".tls: " + made.error().message);

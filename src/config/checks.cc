@@ -86,9 +86,15 @@ void check_references(const Draft& draft) {
   std::unordered_set<std::string> names;
   for (const Value& pool : draft.pools) names.insert(pool.key());
   std::unordered_set<std::string> used;
-  for (const auto& [value, pool, protocols] : draft.pool_references) {
+  for (const auto& [value, pool, protocols, at_key] : draft.pool_references) {
     used.insert(pool);
-    if (!names.contains(pool)) value.error(no_such_pool(pool, draft.pools));
+    if (names.contains(pool)) continue;
+    std::string message = no_such_pool(pool, draft.pools);
+    if (at_key) {
+      value.error_at_key(std::move(message));
+    } else {
+      value.error(std::move(message));
+    }
   }
   for (const Value& pool : draft.pools) {
     if (!used.contains(pool.key())) pool.warn_at_key("no listener uses this pool");

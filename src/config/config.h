@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/rate.h"
 #include "config/health_check.h"
+#include "config/http_config.h"
 #include "config/route.h"
 #include "config/tls.h"
 
@@ -63,6 +64,10 @@ struct ListenerTimeouts {
   milliseconds half_close{3'600'000};  // one side has finished, the other is silent
   milliseconds send{60'000};           // the client takes nothing of what we have for it
   milliseconds tls_handshake{10'000};  // until PROXY header and handshake are done
+  // http
+  milliseconds request_header{10'000};  // first byte to end of head
+  milliseconds request_body{30'000};    // silence inside a request's body
+  milliseconds keep_alive{60'000};      // between requests
 
   friend bool operator==(const ListenerTimeouts&, const ListenerTimeouts&) = default;
 };
@@ -102,12 +107,13 @@ struct ListenerConfig {
   uint32_t udp_max_sessions = 65'536;
   std::optional<Rate> datagram_rate;  // absent: off, as the next
   std::optional<Rate> datagram_rate_per_source;
+  HttpListenerConfig http;
 };
 
 // The pools that a listener's connections may go to.
 std::set<std::string> pools_of(const ListenerConfig& listener);
 
-enum class Balance {
+enum class Balance : uint8_t {
   round_robin,
   least_connections,
   least_response_time,
@@ -116,7 +122,7 @@ enum class Balance {
   random,
 };
 
-enum class HashOn { source_ip, source_ip_port };
+enum class HashOn { source_ip, source_ip_port, uri, host, header, cookie };
 
 struct ServerConfig {
   std::string name;  // the address as written when none is given
@@ -162,6 +168,7 @@ struct PoolConfig {
   std::string name;
   Balance balance = Balance::round_robin;
   HashOn hash_on = HashOn::source_ip;
+  std::string hash_name;  // of the header or cookie
   std::vector<ServerConfig> servers;
   std::vector<Address> source;  // local addresses to connect from, port 0; any of them, by chance
   HealthCheckConfig health_check;
@@ -174,6 +181,7 @@ struct PoolConfig {
   milliseconds connect_timeout{2'000};
   SendProxyProtocol send_proxy_protocol = SendProxyProtocol::off;
   std::optional<PoolTlsConfig> tls;
+  HttpPoolConfig http;
 
   friend bool operator==(const PoolConfig&, const PoolConfig&) = default;
 };

@@ -16,6 +16,7 @@ constexpr uint32_t kMostBacklog = 65'535;
 constexpr milliseconds kLongestKeepalive{32'767'000};
 constexpr uint32_t kMostKeepaliveProbes = 127;
 
+constexpr std::string_view kForTcp = "for tcp listeners only";
 constexpr std::string_view kForHttp = "for http listeners only";
 constexpr std::string_view kForUdp = "for udp listeners only";
 constexpr std::string_view kForStreams = "for tcp and http listeners only";
@@ -27,24 +28,10 @@ Protocols read_protocol(Section& section, ListenerConfig& listener) {
   auto value = section.find("protocol");
   if (!value) return listener.protocol;
   auto protocol = value->as(
-      one_of<Protocol>({{"tcp", Protocol::tcp}, {"udp", Protocol::udp}}, {{"http", kNotBuilt}}));
+      one_of<Protocol>({{"tcp", Protocol::tcp}, {"udp", Protocol::udp}, {"http", Protocol::http}}));
   if (!protocol) return Protocols::all();
   listener.protocol = *protocol;
   return *protocol;
-}
-
-// Keys of protocols that are not built: only where one of them was refused already.
-void ignore_or_refuse(Section& section, Protocols here, Protocol of,
-                      const std::vector<std::string_view>& keys, std::string_view why) {
-  if (here.any_of(of)) return section.ignore(keys);
-  section.does_not_apply(keys, why);
-}
-
-// The same for keys whose default is `off`, which may say so.
-void ignore_or_refuse_but_off(Section& section, Protocols here, Protocol of,
-                              const std::vector<std::string_view>& keys, std::string_view why) {
-  if (here.any_of(of)) return section.ignore(keys);
-  section.applies_only_as_off(keys, why);
 }
 
 void read_addresses(Section& section, ListenerConfig& listener, Draft& draft) {
@@ -65,6 +52,9 @@ void read_pool_or_routes(Section& section, Protocols here, ListenerConfig& liste
           "stands beside 'routes', which name the pools; a route without 'match' "
           "takes the rest");
     }
+    if (listener.protocol == Protocol::http) {
+      return read_http_routes(*routes, listener.http, draft);
+    }
     if (here.any_of(Protocol::tcp)) return read_routes(*routes, here, listener, draft);
     return routes->error_at_key("does not apply: for tcp and http listeners only");
   }
@@ -74,6 +64,9 @@ void read_pool_or_routes(Section& section, Protocols here, ListenerConfig& liste
                            [](std::string_view text) { return std::string(text); }};
   if (auto pool = value->as(name)) {
     draft.pool_references.push_back({*value, *pool, here});
+    if (listener.protocol == Protocol::http) {
+      listener.http.routes.emplace_back().pools.push_back({*pool, 1});
+    }
     listener.pool = std::move(*pool);
   }
 }
@@ -150,31 +143,40 @@ void read_limits(const Value& value, Protocols here, ListenerConfig& listener) {
                                 "for tcp and http listeners only; see udp.max_sessions");
     section.applies_only_as_off(of_connections, kForStreams);
   }
-  ignore_or_refuse_but_off(section, here, Protocol::http,
-                           {"request_rate_per_source", "max_body_size"}, kForHttp);
+  if (here.any_of(Protocol::http)) {
+    read_http_limits(section, listener.http.limits);
+  } else {
+    section.applies_only_as_off({"request_rate_per_source", "max_body_size"}, kForHttp);
+    section.does_not_apply({"max_header_size", "max_uri_size", "max_streams"}, kForHttp);
+  }
   if (here.any_of(Protocol::udp)) {
     read_rate(section, "datagram_rate", listener.datagram_rate);
     read_rate(section, "datagram_rate_per_source", listener.datagram_rate_per_source);
   } else {
     section.applies_only_as_off({"datagram_rate", "datagram_rate_per_source"}, kForUdp);
   }
-  ignore_or_refuse(section, here, Protocol::http,
-                   {"max_header_size", "max_uri_size", "max_streams"}, kForHttp);
 }
 
 void read_timeouts(const Value& value, Protocols here, ListenerTimeouts& timeouts) {
   auto wait = or_off(duration(milliseconds(1), kLongest), milliseconds(0));
   Section section(value);
   section.read("idle", timeouts.idle, wait);
-  if (here.any_of(kStreams)) {
+  if (here.any_of(Protocol::tcp)) {
     section.read("half_close", timeouts.half_close, wait);
+  } else {
+    section.does_not_apply({"half_close"}, kForTcp);
+  }
+  if (here.any_of(kStreams)) {
     section.read("send", timeouts.send, wait);
     section.read("tls_handshake", timeouts.tls_handshake, wait);
   } else {
-    section.does_not_apply({"half_close", "send", "tls_handshake"}, kForStreams);
+    section.does_not_apply({"send", "tls_handshake"}, kForStreams);
   }
-  ignore_or_refuse(section, here, Protocol::http, {"request_header", "request_body", "keep_alive"},
-                   kForHttp);
+  if (here.any_of(Protocol::http)) {
+    read_http_timeouts(section, timeouts);
+  } else {
+    section.does_not_apply({"request_header", "request_body", "keep_alive"}, kForHttp);
+  }
 }
 
 void read_keepalive(const Value& value, KeepaliveConfig& keepalive) {
@@ -239,7 +241,7 @@ void read_listener(const Value& value, Draft& draft) {
   if (auto found = section.find("timeouts")) read_timeouts(*found, here, listener.timeouts);
   if (auto found = section.find("tls")) {
     if (here.any_of(kStreams)) {
-      listener.tls = read_listener_tls(*found, draft);
+      listener.tls = read_listener_tls(*found, here, draft);
     } else if (!found->is_off()) {
       found->error_at_key(fmt::format("does not apply: {}", kForStreams));
     }
@@ -250,7 +252,11 @@ void read_listener(const Value& value, Draft& draft) {
   } else if (auto found = section.find("udp")) {
     read_udp(*found, listener);
   }
-  ignore_or_refuse_but_off(section, here, Protocol::http, {"trusted_proxies"}, kForHttp);
+  if (here.any_of(Protocol::http)) {
+    read_trusted_proxies(section, listener.http);
+  } else {
+    section.applies_only_as_off({"trusted_proxies"}, kForHttp);
+  }
   draft.config.listeners[listener.name] = std::move(listener);
 }
 

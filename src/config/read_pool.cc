@@ -24,20 +24,51 @@ void read_balance(Section& section, PoolConfig& pool) {
     Section map(*value);
     return map.not_built({"least_load"});
   }
-  auto balance = value->as(one_of<Balance>(balance_words(), {{"least_load", kNotBuilt}}));
+  auto balance = value->as(balance_word());
   if (balance) pool.balance = *balance;
 }
 
-void read_hash_on(Section& section, PoolConfig& pool) {
+// "header:NAME" and "cookie:NAME".
+std::optional<HashOn> named_key(std::string_view text, std::string& name) {
+  for (auto [prefix, hash_on] :
+       {std::pair("header:", HashOn::header), std::pair("cookie:", HashOn::cookie)}) {
+    if (!text.starts_with(prefix)) continue;
+    name = text.substr(std::string_view(prefix).size());
+    return hash_on;
+  }
+  return {};
+}
+
+Scalar<HashOn> hash_on_of_http(std::string& name) {
+  auto words = one_of<HashOn>({{"source_ip", HashOn::source_ip},
+                               {"source_ip_port", HashOn::source_ip_port},
+                               {"uri", HashOn::uri},
+                               {"host", HashOn::host},
+                               {"header:NAME", HashOn::header},
+                               {"cookie:NAME", HashOn::cookie}},
+                              {{"sni", kNotBuilt}});
+  auto parse = [words = words.parse, &name](std::string_view text) -> Result<HashOn> {
+    auto named = named_key(text, name);
+    if (!named) return words(text);
+    bool good = !name.empty() && name.find_first_of(" \t,;:=\"()") == std::string::npos;
+    if (!good) return fail(quote(name) + " is no name of a header or cookie");
+    return *named;
+  };
+  return {words.expected, std::move(parse)};
+}
+
+void read_hash_on(Section& section, Protocols here, PoolConfig& pool) {
   auto value = section.find("hash_on");
   if (!value) return;
-  auto hash_on = value->as(
+  auto of_streams =
       one_of<HashOn>({{"source_ip", HashOn::source_ip}, {"source_ip_port", HashOn::source_ip_port}},
                      {{"sni", kNotBuilt},
                       {"uri", kForHttp},
                       {"host", kForHttp},
                       {"header:", kForHttp},
-                      {"cookie:", kForHttp}}));
+                      {"cookie:", kForHttp}});
+  auto hash_on =
+      value->as(here.any_of(Protocol::http) ? hash_on_of_http(pool.hash_name) : of_streams);
   if (!hash_on) return;
   pool.hash_on = *hash_on;
   if (pool.balance != Balance::hash) value->warn_at_key("has no effect without 'balance: hash'");
@@ -74,10 +105,14 @@ void read_retries(const Value& value, RetriesConfig& retries) {
   }
 }
 
-void read_timeouts(const Value& value, PoolConfig& pool) {
+void read_timeouts(const Value& value, Protocols here, PoolConfig& pool) {
   Section section(value);
   section.read("connect", pool.connect_timeout, duration(milliseconds(1), kLongest));
-  section.does_not_apply({"response", "response_body", "keep_alive"}, kForHttp);
+  if (here.any_of(Protocol::http)) {
+    read_http_pool_timeouts(section, pool.http);
+  } else {
+    section.does_not_apply({"response", "response_body", "keep_alive"}, kForHttp);
+  }
 }
 
 void read_send_proxy_protocol(Section& section, Protocols here, PoolConfig& pool) {
@@ -110,12 +145,14 @@ void read_connection_keys(Section& section, Protocols here, PoolConfig& pool) {
   read_waiting(section, pool);
   section.read("on_down", pool.on_down,
                one_of<OnDown>({{"keep", OnDown::keep}, {"close", OnDown::close}}));
-  if (auto found = section.find("timeouts")) read_timeouts(*found, pool);
+  if (auto found = section.find("timeouts")) read_timeouts(*found, here, pool);
 }
 
 void read_tls(const Value& value, Protocols here, const Draft& draft, PoolConfig& pool) {
   if (here.any_of(kStreams)) {
     pool.tls = read_pool_tls(value, draft);
+    bool is_http = here.any_of(Protocol::http) && !here.any_of(Protocol::tcp);
+    if (pool.tls && is_http) pool.tls->alpn = {"http/1.1"};
   } else if (!value.is_off()) {
     value.error_at_key(fmt::format("does not apply: {}", kForStreams));
   }
@@ -151,13 +188,17 @@ void check_families(const Value& source, const PoolConfig& pool) {
 
 }  // namespace
 
+Scalar<Balance> balance_word() {
+  return one_of<Balance>(balance_words(), {{"least_load", kNotBuilt}});
+}
+
 void read_pool(const Value& value, Draft& draft) {
   PoolConfig pool;
   pool.name = value.key();
   Protocols here = draft.protocols_of(pool.name);
   Section section(value);
   read_balance(section, pool);
-  read_hash_on(section, pool);
+  read_hash_on(section, here, pool);
   auto servers = section.require("servers", "list them, such as servers: [10.0.0.1:80]");
   if (servers) read_servers(*servers, pool);
   if (auto found = section.find("source")) {
@@ -173,7 +214,12 @@ void read_pool(const Value& value, Draft& draft) {
   read_connection_keys(section, here, pool);
   read_send_proxy_protocol(section, here, pool);
   if (auto found = section.find("tls")) read_tls(*found, here, draft, pool);
-  section.not_built({"sticky", "keep_alive_connections", "protocol"});
+  if (here.any_of(Protocol::http)) {
+    read_http_pool(section, pool.http);
+  } else {
+    section.does_not_apply({"keep_alive_connections", "protocol"}, kForHttp);
+  }
+  section.not_built({"sticky"});
   section.reserved({"discover"});
   if (servers && here.any_of(Protocol::udp) && draft.is_used(pool.name)) {
     check_datagram_pool(value, *servers, section.has("health_check"), here, pool);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The sections listeners.NAME.tls and pools.NAME.tls.
+#include <algorithm>
 #include <optional>
 
 #include "common/log.h"
@@ -128,9 +129,38 @@ void read_ticket_keys(const Value& value, const Draft& draft, ListenerTlsConfig&
   if (!tls.session_tickets) value.warn_at_key("has no effect without session_tickets");
 }
 
+void read_alpn(const Value& value, ListenerTlsConfig& tls) {
+  auto protocol = one_of<std::string>({{"http/1.1", "http/1.1"}},
+                                      {{"h2", kNotBuilt}, {"h3", "reserved for a later version"}});
+  tls.alpn.clear();
+  for (const Value& item : value.items("protocols, such as [http/1.1]")) {
+    auto name = item.as(protocol);
+    if (!name) continue;
+    if (std::find(tls.alpn.begin(), tls.alpn.end(), *name) != tls.alpn.end()) {
+      item.error(quote(*name) + " stands in the list twice");
+    } else {
+      tls.alpn.push_back(std::move(*name));
+    }
+  }
+}
+
+// What only one protocol's TLS has.
+void read_protocol_keys(Section& section, Protocols here, ListenerTlsConfig& tls) {
+  if (here.any_of(Protocol::tcp)) {
+    section.read("starttls", tls.starttls,
+                 or_off(one_of<StartTls>({{"postgres", StartTls::postgres}}), StartTls::off));
+  } else {
+    section.applies_only_as_off({"starttls"}, "for tcp listeners only");
+  }
+  if (!here.any_of(Protocol::http))
+    return section.does_not_apply({"alpn"}, "for http listeners only");
+  if (auto found = section.find("alpn")) read_alpn(*found, tls);
+}
+
 }  // namespace
 
-std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, const Draft& draft) {
+std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, Protocols here,
+                                                   const Draft& draft) {
   if (value.is_off()) return {};
   ListenerTlsConfig tls;
   Section section(value);
@@ -146,9 +176,7 @@ std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, const Dra
   if (auto found = section.find("client_auth")) read_client_auth(*found, draft, tls);
   section.read("session_tickets", tls.session_tickets, boolean());
   if (auto found = section.find("ticket_keys")) read_ticket_keys(*found, draft, tls);
-  section.read("starttls", tls.starttls,
-               or_off(one_of<StartTls>({{"postgres", StartTls::postgres}}), StartTls::off));
-  section.does_not_apply({"alpn"}, "for http listeners only");
+  read_protocol_keys(section, here, tls);
   return tls;
 }
 

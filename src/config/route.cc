@@ -11,6 +11,9 @@ std::set<std::string> pools_of(const ListenerConfig& listener) {
   for (const RouteConfig& route : listener.routes) {
     for (const RouteShare& share : route.shares) pools.insert(share.pool);
   }
+  for (const HttpRoute& route : listener.http.routes) {
+    for (const PoolShare& share : route.pools) pools.insert(share.pool);
+  }
   return pools;
 }
 

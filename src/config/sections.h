@@ -44,6 +44,7 @@ struct Draft {
     Value value;
     std::string pool;
     Protocols protocols;  // of the listener
+    bool at_key = false;  // the key is the pool's name
   };
   std::vector<PoolReference> pool_references;
 
@@ -78,10 +79,19 @@ void read_runtime(const Value& value, RuntimeConfig& runtime);
 void read_log(const Value& value, log::Settings& log);
 void read_admin(const Value& value, Draft& draft);
 void read_listener(const Value& value, Draft& draft);
+// What http listeners, and pools that they use, have beyond others.
+void read_http_limits(Section& section, HttpLimits& limits);
+void read_http_timeouts(Section& section, ListenerTimeouts& timeouts);
+void read_trusted_proxies(Section& section, HttpListenerConfig& http);
+void read_http_routes(const Value& value, HttpListenerConfig& http, Draft& draft);
+void read_http_pool(Section& section, HttpPoolConfig& http);
+void read_http_pool_timeouts(Section& section, HttpPoolConfig& http);
+Scalar<Balance> balance_word();
 void read_pool(const Value& value, Draft& draft);
 void read_routes(const Value& value, Protocols here, ListenerConfig& listener, Draft& draft);
 // `tls: off` is absent.
-std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, const Draft& draft);
+std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, Protocols here,
+                                                   const Draft& draft);
 std::optional<PoolTlsConfig> read_pool_tls(const Value& value, const Draft& draft);
 void read_servers(const Value& value, PoolConfig& pool);
 // Relative files are taken from `directory`.

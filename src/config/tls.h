@@ -30,6 +30,7 @@ struct ListenerTlsConfig {
   bool session_tickets = true;
   std::string ticket_keys;  // a file; "" = keys of the process
   StartTls starttls = StartTls::off;
+  std::vector<std::string> alpn = {"http/1.1"};  // http listeners only, by preference
 
   friend bool operator==(const ListenerTlsConfig&, const ListenerTlsConfig&) = default;
 };
@@ -41,6 +42,7 @@ struct PoolTlsConfig {
   std::string server_name;  // "" = the server's host name or IP address
   std::string certificate;  // with key; "" = none is shown
   std::string key;
+  std::vector<std::string> alpn = {};  // what is offered; http pools only
 
   friend bool operator==(const PoolTlsConfig&, const PoolTlsConfig&) = default;
 };

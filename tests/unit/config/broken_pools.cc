@@ -134,11 +134,11 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("hold: 15"), 5, 11, "pools.db.hold", "no unit"},
       {with_pool("hold: on"), 5, 11, "pools.db.hold", "not a duration"},
       {with_pool("hold: 2d"), 5, 11, "pools.db.hold", "1ms to 1d"},
-      // Known, but not yet.
+      // Known, but not yet, or not for this pool.
       {with_pool("sticky: {by: source_ip}"), 5, 5, "pools.db.sticky", "not built"},
       {with_pool("keep_alive_connections: 64"), 5, 5, "pools.db.keep_alive_connections",
-       "not built"},
-      {with_pool("protocol: h2"), 5, 5, "pools.db.protocol", "not built"},
+       "for pools of http listeners only"},
+      {with_pool("protocol: h2"), 5, 5, "pools.db.protocol", "for pools of http listeners only"},
   };
   const std::vector<BrokenFile> checks = {
       {with_pool("health_check: 5s"), 5, 19, "pools.db.health_check", "must be a map"},

@@ -233,9 +233,7 @@ TEST(GoodFiles, EveryKeyOfAPoolTakesItsValue) {
     queue: off
     hold: off
     sticky: off
-    tls: off
-    keep_alive_connections: off
-    protocol: off)"))
+    tls: off)"))
                   .config.pools.at("db");
   EXPECT_EQ(pool.balance, Balance::hash);
   EXPECT_EQ(pool.hash_on, HashOn::source_ip_port);
