@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "common/log.h"
 #include "pool/source_key.h"
 
 namespace lb {
@@ -49,13 +48,6 @@ void TcpFrontend::begin_session(Fd client, const Address& peer) {
   auto session = std::make_unique<TcpSession>(*this, std::move(client), peer);
   sessions_.push_back(*session);
   session.release()->start();  // owned by sessions_ until session_ended()
-}
-
-void TcpFrontend::note_tls_failure(const Server& server, const std::string& reason) {
-  int64_t now_ms = worker().loop.now_ms();
-  if (tls_warned_ms_ != 0 && now_ms - tls_warned_ms_ < kTlsWarningPause_ms) return;
-  tls_warned_ms_ = now_ms;
-  log::warning("server {}/{}: no TLS handshake: {}", server.pool(), server.name(), reason);
 }
 
 void TcpFrontend::leave_server(const Server* server, CloseReason reason) {

@@ -38,8 +38,6 @@ class TcpFrontend final : public StreamFrontend {
   size_t session_count() const override { return sessions_.size(); }
 
   // For its sessions.
-  // A server could not be reached for want of a TLS handshake; warns at most every ten seconds.
-  void note_tls_failure(const Server& server, const std::string& reason);
   ClientFirst& client_first() { return client_first_; }
   bool is_routed() const { return router_ != nullptr; }
   // Whether the name that a client asks for decides, and no handshake will tell it.
@@ -56,11 +54,8 @@ class TcpFrontend final : public StreamFrontend {
 
   void make_router();
 
-  static constexpr int64_t kTlsWarningPause_ms = 10'000;
-
   std::unique_ptr<const TcpRouter> router_;  // null without routes
   ClientFirst client_first_;
-  int64_t tls_warned_ms_ = 0;
   IntrusiveList<TcpSession> sessions_;
 };
 

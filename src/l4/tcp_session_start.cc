@@ -105,6 +105,8 @@ void TcpSession::begin(const ProxyHeader& header, std::string_view rest,
 
 void TcpSession::follow(Connector::Step step) {
   switch (step) {
+    case Connector::Step::leased:
+      return follow(connector_.connect(pool(), frontend_.worker(), key_hash()));
     case Connector::Step::connecting:
       return begin_connect();
     case Connector::Step::pause:
@@ -210,7 +212,7 @@ void TcpSession::shake_hands() {
       break;
   }
   int error = server_.tls->error();
-  if (error == 0) frontend_.note_tls_failure(*lease_.server(), server_.tls->reason());
+  if (error == 0) worker.note_tls_failure(*lease_.server(), server_.tls->reason());
   connect_failed(error != 0 ? error : EPROTO);
 }
 

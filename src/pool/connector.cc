@@ -62,14 +62,18 @@ Connector::Step Connector::pick(const Pool& pool, WorkerContext& worker, uint64_
   if (place_) place_->line().begin_try(*place_);
   try_again_ms_ = 0;
   ++tries_;
-  const Address& address = lease->server()->address();
+  lease_ = std::move(*lease);
+  return stops_at_lease_ ? Step::leased : connect(pool, worker, key_hash);
+}
+
+Connector::Step Connector::connect(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
+  const Address& address = lease_.server()->address();
   auto fd = connect_stream(
       address, choose_source(pool.config().source, address.family(), worker.next_random()),
       data_follows_);
-  if (!fd) return failed(fd.error(), std::move(*lease), pool, worker, key_hash);
+  if (!fd) return failed(fd.error(), std::move(lease_), pool, worker, key_hash);
   lacking_since_ms_ = 0;
   fd_ = std::move(*fd);
-  lease_ = std::move(*lease);
   return Step::connecting;
 }
 
@@ -155,6 +159,21 @@ void Connector::leave(bool served) {
 void Connector::connected() {
   leave(true);
   want_ = {};  // the memory of long sessions is dear
+}
+
+Connector::Step Connector::connect_again(Lease lease, const Pool& pool, WorkerContext& worker,
+                                         uint64_t key_hash) {
+  lease_ = std::move(lease);
+  return connect(pool, worker, key_hash);
+}
+
+Connector::Step Connector::broken(Lease lease, const Pool& pool, WorkerContext& worker,
+                                  uint64_t key_hash) {
+  last_error_ = ECONNRESET;
+  want_.tried.push_back(lease.server());
+  count_failure(*lease.server(), pool.config(), worker);
+  lease.reset();
+  return may_retry(pool, worker) ? pick(pool, worker, key_hash) : Step::no_server;
 }
 
 Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, WorkerContext& worker,

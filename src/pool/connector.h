@@ -32,6 +32,7 @@ const Address* choose_source(const std::vector<Address>& sources, int family, ui
 class Connector {
  public:
   enum class Step {
+    leased,      // server() is picked: connect(), unless there is a connection to it already
     connecting,  // fd() is on its way to lease().server(), until the pool's connect timeout
     pause,       // call next() again in pause_ms()
     waiting,     // call next() on one's turn, look() at look_ms()
@@ -50,6 +51,9 @@ class Connector {
   // The owner has bytes to send as soon as a connect is through.
   void set_data_follows() { data_follows_ = true; }
 
+  // The owner may have connections already: it is asked between the pick and the connect (leased).
+  void set_stops_at_lease() { stops_at_lease_ = true; }
+
   // The first try, or the next one after a pause. `pool` may be another snapshot's each time.
   Step next(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
   // The try whose lease was taken ended in this errno (ETIMEDOUT when it was late); goes on as
@@ -67,9 +71,20 @@ class Connector {
   // The try under way is one of somebody who has waited: others wait for how it ends.
   bool is_in_line() const { return place_ != nullptr; }
 
+  // After `leased`: connects to that server; goes on as next().
+  Step connect(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  // A connection that stood before turned out to be dead: connects to the same server, which is no
+  // new try.
+  Step connect_again(Lease lease, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  // The server broke off after the connect, which is not held against it here; goes on as next().
+  Step broken(Lease lease, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+
+  const Server* server() const { return lease_.server(); }
   Fd take_fd() { return std::move(fd_); }
   Lease take_lease() { return std::move(lease_); }
   int64_t pause_ms() const { return pause_ms_; }
+  // Begun so far.
+  uint32_t tries() const { return tries_; }
   int last_error() const { return last_error_; }
 
  private:
@@ -103,6 +118,7 @@ class Connector {
   bool holding_ = false;  // waits for a usable server, not for room
   bool counted_ = false;  // as work of the pool
   bool data_follows_ = false;
+  bool stops_at_lease_ = false;
 };
 
 }  // namespace lb

@@ -21,6 +21,11 @@ namespace lb {
 
 using Pools = std::map<std::string, std::shared_ptr<const Pool>>;
 
+// What only one protocol's frontends need to know of a snapshot.
+struct ProtocolPlan {
+  virtual ~ProtocolPlan() = default;
+};
+
 // A listener as one worker needs it; part of a snapshot.
 struct FrontendPlan {
   std::shared_ptr<const ListenerConfig> config;
@@ -31,6 +36,7 @@ struct FrontendPlan {
   Pools routed = {};  // those that its routes name; `pool` is null then
   std::shared_ptr<DatagramLimits> datagrams = nullptr;  // udp: of the listener, all workers
   milliseconds drain_timeout{0};                        // runtime.drain_timeout
+  std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
 };
 
 // A listener on one worker, of whatever protocol: takes in what clients send and owns their

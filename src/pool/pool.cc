@@ -158,6 +158,7 @@ Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members
            RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls)
     : config_(std::move(config)),
       members_(std::move(members)),
+      load_(load),
       budget_(budget),
       line_(load.line()),
       tls_(std::move(tls)) {
@@ -175,6 +176,12 @@ Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members
     auto balancer = make_balancer(config_->balance, candidates, load.cursor());
     groups_.push_back({std::move(candidates), std::move(balancer)});
   }
+}
+
+std::shared_ptr<const Pool> Pool::with_balance(Balance balance) const {
+  auto config = std::make_shared<PoolConfig>(*config_);
+  config->balance = balance;
+  return std::make_shared<const Pool>(std::move(config), members_, load_, budget_, tls_);
 }
 
 bool Pool::needs_key() const {

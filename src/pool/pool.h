@@ -61,8 +61,11 @@ class Pool {
   uint32_t usable() const {
     return groups_.empty() ? 0 : static_cast<uint32_t>(groups_.front().candidates.size());
   }
+  // The same servers under another balancer.
+  std::shared_ptr<const Pool> with_balance(Balance balance) const;
   bool needs_key() const;  // a hash balancer: Want::key_hash counts
   bool speaks_tls() const { return tls_ != nullptr; }
+  const TlsClientContext* tls() const { return tls_.get(); }
   // TLS to one of its servers, over a socket that connects there; null where it speaks none.
   std::unique_ptr<TlsSession> open_tls(int fd, const Server& server) const;
 
@@ -86,6 +89,7 @@ class Pool {
   std::shared_ptr<const PoolConfig> config_;
   std::vector<Member> members_;
   std::vector<Group> groups_;
+  LoadTable& load_;
   RetryBudget& budget_;
   WaitLine& line_;
   std::shared_ptr<const TlsClientContext> tls_;

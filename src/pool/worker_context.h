@@ -64,7 +64,10 @@ struct WorkerContext {
   ConnectionLimit& connections;  // of the process
   uint64_t random_state;
   HandshakeRation handshakes = {};
+  int64_t tls_warned_ms = 0;
 
+  // A server could not be reached for want of a TLS handshake; warns at most every ten seconds.
+  void note_tls_failure(const Server& server, const std::string& reason);
   // Uniform and cheap; not for secrets.
   uint64_t next_random() { return mix64(random_state++); }
 };
