@@ -33,15 +33,21 @@ class Stream {
   // What only TLS has: SNI, ALPN, the peer's name. Null where it is plain.
   const TlsSession* tls() const { return tls_.get(); }
 
+  // Bytes for the peer in clear, ahead of the handshake.
+  void send_first(std::string_view bytes) { tls_->send_first(bytes); }
   Transfer handshake() { return tls_ ? tls_->handshake() : Transfer{Transfer::Outcome::done}; }
 
   // At least one byte where `done`.
   Transfer read(std::span<char> into) {
     if (tls_) return tls_->read(into.data(), into.size());
-    ssize_t got = recv(fd_.get(), into.data(), into.size(), 0);
-    if (got > 0) return {Transfer::Outcome::done, static_cast<size_t>(got)};
-    if (got == 0) return {Transfer::Outcome::end};
-    return blocked(Transfer::Outcome::wants_read);
+    return told(recv(fd_.get(), into.data(), into.size(), 0), Transfer::Outcome::wants_read);
+  }
+
+  // The outcome of a call that somebody else made at the descriptor of a plain stream; 0 = the end.
+  Transfer told(ssize_t result, Transfer::Outcome wants) {
+    if (result > 0) return {Transfer::Outcome::done, static_cast<size_t>(result)};
+    if (result == 0) return {Transfer::Outcome::end};
+    return blocked(wants);
   }
 
   // Writes what the socket takes, in part as well. After wants_write the same bytes are to be
