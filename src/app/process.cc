@@ -312,6 +312,8 @@ void Process::publish() {
   snapshot->version = ++version_;
   snapshot->drain_timeout = config_->runtime.drain_timeout;
   snapshot->pools = registry_.pools();
+  std::erase_if(routes_,
+                [this](const auto& one) { return !config_->listeners.contains(one.first); });
   for (const auto& [name, listener] : config_->listeners) {
     snapshot->listeners[name] = plan_listener(listener, snapshot->pools);
   }
@@ -333,6 +335,10 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
   for (const ListenAddress& address : listener.addresses) {
     const auto& sockets = sockets_[socket_key(listener.protocol, address)]->sockets();
     for (size_t i = 0; i < sockets.size(); ++i) plan.sockets[i].push_back(sockets[i]);
+  }
+  if (listener.protocol == Protocol::http) {
+    auto& table = routes_[listener.name];
+    plan.protocol_plan = table = make_route_table(listener.http, pools, table.get());
   }
   if (listener.protocol == Protocol::udp) {
     auto& limits = datagram_limits_[listener.name];

@@ -25,6 +25,7 @@
 #include "config/loader.h"
 #include "health/checker.h"
 #include "health/script_process.h"
+#include "l7/router.h"
 #include "net/connection_limit.h"
 #include "net/event_loop.h"
 #include "net/mailbox.h"
@@ -172,6 +173,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::map<std::string, std::shared_ptr<DatagramLimits>> datagram_limits_;
   std::map<std::string, uint32_t> max_sessions_;  // of udp listeners, as lowered to what there is
+  // By http listener, as last published.
+  std::map<std::string, std::shared_ptr<const RouteTable>> routes_;
   std::vector<std::unique_ptr<SignalEvent>> signals_;
   Timer publish_timer_;
   Timer states_timer_;  // ends ejections, lets shares grow

@@ -24,6 +24,7 @@ struct ListenerPlan {
   // Listening sockets of each worker. A unix socket is one worker's.
   std::vector<std::vector<std::shared_ptr<const Fd>>> sockets;
   std::shared_ptr<DatagramLimits> datagrams;  // udp
+  std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
 };
 
 // Everything that decides, as one immutable whole: made on the control thread, taken up by each

@@ -2,21 +2,28 @@
 #include "app/worker.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "app/named_thread.h"
 #include "common/clock.h"
 #include "l4/tcp_frontend.h"
 #include "l4/udp_frontend.h"
+#include "l7/http_frontend.h"
 #include "net/socket.h"
 
 namespace lb {
 
 namespace {
 
-std::unique_ptr<Frontend> make_frontend(WorkerContext& worker, FrontendPlan plan) {
-  if (plan.config->protocol == Protocol::udp) {
-    return std::make_unique<UdpFrontend>(worker, std::move(plan));
+std::unique_ptr<Frontend> make_frontend(WorkerContext& worker, HttpTools& http, FrontendPlan plan) {
+  switch (plan.config->protocol) {
+    case Protocol::udp:
+      return std::make_unique<UdpFrontend>(worker, std::move(plan));
+    case Protocol::http:
+      return std::make_unique<HttpFrontend>(http, std::move(plan));
+    case Protocol::tcp:
+      break;
   }
   return std::make_unique<TcpFrontend>(worker, std::move(plan));
 }
@@ -90,7 +97,8 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
                       .tls = listener.tls,
                       .routed = listener.routed,
                       .datagrams = listener.datagrams,
-                      .drain_timeout = snapshot->drain_timeout};
+                      .drain_timeout = snapshot->drain_timeout,
+                      .protocol_plan = listener.protocol_plan};
     Protocol protocol = listener.config->protocol;
     auto& frontend = frontends_[name];
     if (frontend && frontend->config().protocol != protocol) {
@@ -100,7 +108,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
     if (frontend) {
       frontend->update(std::move(plan));
     } else {
-      frontend = make_frontend(context_, std::move(plan));
+      frontend = make_frontend(context_, http_, std::move(plan));
     }
   }
   std::swap(snapshot_, snapshot);
@@ -112,6 +120,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
       it = frontends_.erase(it);
     }
   }
+  forget_idle_connections();
   // Those that still look for a server find today's, or, where their pool is gone, those it had.
   for (Removed& removed : removed_) {
     removed.frontend->set_pools(snapshot_->pools);
@@ -120,6 +129,16 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
   // The old one goes along, to be freed there.
   team_.control.post([team = &team_, old = std::move(snapshot)] { team->on_adopted(); });
+}
+
+// Of servers that are gone: they may be freed once this snapshot is taken up everywhere.
+void Worker::forget_idle_connections() {
+  if (http_.servers.empty()) return;
+  std::unordered_set<const Server*> members;
+  for (const auto& [name, pool] : snapshot_->pools) {
+    for (const Member& member : pool->members()) members.insert(member.server);
+  }
+  http_.servers.forget_unless([&](const Server* server) { return members.contains(server); });
 }
 
 void Worker::remove(const std::string& listener, std::unique_ptr<Frontend> frontend) {

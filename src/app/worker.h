@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/snapshot.h"
+#include "l7/http_tools.h"
 #include "net/event_loop.h"
 #include "net/late_resets.h"
 #include "net/mailbox.h"
@@ -92,6 +93,7 @@ class Worker final : public Peers {
   void make_room_here(const std::string& listener, size_t others);
   void for_each_frontend(const std::function<void(Frontend&)>& visit);
   void report_if_drained();
+  void forget_idle_connections();
 
   const size_t index_;
   WorkerTeam& team_;
@@ -102,6 +104,7 @@ class Worker final : public Peers {
   LateResets resets_;
   DatagramTools datagrams_;
   WorkerContext context_;
+  HttpTools http_{context_};
   std::shared_ptr<const Snapshot> snapshot_;
   std::map<std::string, std::unique_ptr<Frontend>> frontends_;
   std::vector<Removed> removed_;

@@ -58,6 +58,7 @@ class Authority:
     def client(self, certificate=None, version=None, alpn=None):
         """The settings of a client that trusts this authority."""
         context = ssl.create_default_context(cafile=self.ca)
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # an end without close_notify is an error
         if certificate:
             context.load_cert_chain(certificate["certificate"], certificate["key"])
         if version:
@@ -74,7 +75,8 @@ class Authority:
         raw.connect(target)
         context = context or self.client()
         context.check_hostname = bool(name)
-        return Connection(context.wrap_socket(raw, server_hostname=name, session=session))
+        return Connection(context.wrap_socket(raw, server_hostname=name, session=session,
+                                              suppress_ragged_eofs=False))
 
     def remove(self):
         shutil.rmtree(self.directory)

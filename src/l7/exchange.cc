@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT
+#include "l7/exchange.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "common/log.h"
+#include "common/uri_path.h"
+#include "l7/http_tools.h"
+#include "l7/own_response.h"
+#include "l7/route_actions.h"
+#include "l7/router.h"
+#include "pool/outlier.h"
+
+namespace lb {
+
+Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOrigin& origin)
+    : frontend_(frontend),
+      client_(client),
+      origin_(origin),
+      routes_(frontend.routes()),
+      memory_(frontend.tools().take_request()),
+      request_(*memory_),
+      began_us_(frontend.worker().loop.now_us()),
+      active_ms_(began_us_ / 1000) {
+  connector_.set_stops_at_lease();
+}
+
+// Over by then: its frontend may be gone already.
+Exchange::~Exchange() = default;
+
+void Exchange::begin(const RequestHead& head, const BodyPart& part) {
+  body_done_ = part.is_last;
+  body_bytes_ = part.bytes.size();
+  hold(part.bytes);
+  if (!prepare(head)) return;
+  follow(connector_.next(pool(), frontend_.worker(), key_hash(pool())));
+}
+
+// Whether the request is to be sent to a server.
+bool Exchange::prepare(const RequestHead& head) {
+  request_.assign(head);
+  RequestHead& request = request_.head;
+  if (request.authority.empty()) request.authority = request_.keep(origin_.local.to_string());
+  if (!is_normalized(request.path)) {
+    auto path = normalized_path(request.path);
+    if (!path) {
+      respond(400, ExchangeEnd::bad_request);
+      return false;
+    }
+    request.path = request_.keep(*path);
+  }
+  asked_host_ = request.authority;
+  asked_path_ = request.path;
+  const HttpListenerConfig& config = frontend_.config().http;
+  if (is_too_large(std::max(request.length, body_bytes_))) {
+    respond(413, ExchangeEnd::bad_request);
+    return false;
+  }
+  source_ = client_address(request, origin_, config.trusted_proxies);
+  auto found = routes_->router->find(request, source_);
+  if (!found) {
+    respond(404, ExchangeEnd::no_route);
+    return false;
+  }
+  route_index_ = *found;
+  route_ = &routes_->router->route(route_index_);
+  if (answer_by_route(*route_)) return false;
+  WorkerContext& worker = frontend_.worker();
+  set_forwarding_fields(request_, origin_, {worker.next_random(), worker.next_random()});
+  rewrite(*route_);
+  pool_index_ = choose_share(*route_, source_);
+  if (route_->timeout.count() > 0) lower_deadline();
+  return true;
+}
+
+bool Exchange::is_too_large(uint64_t body) const {
+  const auto& limit = frontend_.config().http.limits.max_body_size;
+  return limit && body > *limit;
+}
+
+bool Exchange::answer_by_route(const HttpRoute& route) {
+  if (route.redirect) {
+    redirect(*route.redirect);
+    return true;
+  }
+  if (!route.respond) return false;
+  ResponseHead& head = frontend_.tools().response;
+  head.clear();
+  head.status = route.respond->status;
+  for (const auto& [name, value] : route.respond->headers) {
+    head.fields.push_back({name, value, field_id(name)});
+  }
+  head.length = route.respond->body.size();
+  head.body = head.length > 0 ? BodyKind::length : BodyKind::none;
+  respond(head, {route.respond->body, true, nullptr}, ExchangeEnd::by_route);
+  return true;
+}
+
+void Exchange::redirect(const HttpRedirect& rule) {
+  std::string location = expand(rule.to, request_.head, origin_.is_tls);
+  ResponseHead& head = frontend_.tools().response;
+  head.clear();
+  head.status = rule.status;
+  head.fields.push_back({"Location", location, FieldId::other});
+  head.length = 0;
+  respond(head, {{}, true, nullptr}, ExchangeEnd::by_route);
+}
+
+void Exchange::rewrite(const HttpRoute& route) {
+  RequestHead& request = request_.head;
+  const HttpRewrite& rules = route.rewrite;
+  if (!rules.strip_prefix.empty() || !rules.add_prefix.empty()) {
+    request.path = request_.keep(rewritten_path(request.path, rules));
+  }
+  if (!rules.host.empty()) request.authority = rules.host;
+  apply_header_rules(route.request_headers, request.fields);
+}
+
+// The newest state of the pool, as long as the route's names still mean the same.
+const Pool& Exchange::pool() {
+  const auto& newest = frontend_.routes();
+  if (newest != routes_ && newest->router == routes_->router) routes_ = newest;
+  return *routes_->pools[route_index_][pool_index_];
+}
+
+uint64_t Exchange::key_hash(const Pool& pool) const {
+  return pool.needs_key() ? request_key(pool.config(), request_.head, source_) : 0;
+}
+
+void Exchange::follow(Connector::Step step) {
+  switch (step) {
+    case Connector::Step::connecting:
+      return begin_connect();
+    case Connector::Step::leased:
+      if (pool().config().send_proxy_protocol != SendProxyProtocol::off) {
+        return follow(connector_.connect(pool(), frontend_.worker(), key_hash(pool())));
+      }
+      if (auto kept =
+              frontend_.tools().servers.take(*connector_.server(), pool().tls(),
+                                             !body_done_ || !is_idempotent(request_.head.method))) {
+        lease_ = connector_.take_lease();
+        return use(std::move(kept));
+      }
+      return follow(connector_.connect(pool(), frontend_.worker(), key_hash(pool())));
+    case Connector::Step::pause:
+      state_ = State::pausing;
+      pause_until_ms_ = now_ms() + connector_.pause_ms();
+      return set_deadline();
+    case Connector::Step::waiting:
+      state_ = State::waiting;
+      return set_deadline();
+    case Connector::Step::full:
+      return respond(503, ExchangeEnd::servers_full);
+    case Connector::Step::no_socket:
+      return respond(503, ExchangeEnd::no_socket);
+    case Connector::Step::no_server:
+      return respond(
+          503, connector_.last_error() == 0 ? ExchangeEnd::no_server : ExchangeEnd::connect_failed);
+  }
+}
+
+void Exchange::on_turn() {
+  if (state_ == State::waiting) {
+    follow(connector_.next(pool(), frontend_.worker(), key_hash(pool())));
+  }
+}
+
+void Exchange::begin_connect() {
+  connect_until_ms_ = now_ms() + pool().config().connect_timeout.count();
+  lease_ = connector_.take_lease();
+  use(frontend_.open_connection(*lease_.server(), connector_.take_fd(), pool(), origin_));
+}
+
+void Exchange::use(std::unique_ptr<ServerConnection> connection) {
+  server_ = std::move(connection);
+  was_reused_ = server_->is_reused();
+  state_ = was_reused_ ? State::awaiting : State::connecting;
+  if (was_reused_) connected_us_ = frontend_.worker().loop.now_us();
+  active_ms_ = now_ms();
+  leased_from_ = routes_;
+  if (pool().config().balance == Balance::least_response_time) {
+    request_sent_us_ = frontend_.worker().loop.now_us();
+  }
+  bool keep = pool().config().http.keep_alive_connections > 0;
+  server_->start(request_.head, keep, {held_, body_done_, nullptr}, *this);
+  if (int error = server_->failed_connect()) {
+    close_server();
+    return fail_attempt(error);
+  }
+  note_connected(false);
+  if (!is_idempotent(request_.head.method) && server_->has_written()) {
+    held_whole_ = false;  // it will not be sent again
+    held_.clear();
+  }
+  if (body_paused_ && !server_->is_blocked()) {
+    body_paused_ = false;
+    client_.resume_body();
+  }
+  set_deadline();
+}
+
+// Whether the connection stands; who waits in line behind this one may go on then.
+bool Exchange::note_connected(bool ask) {
+  if (!server_->is_through(ask)) return false;
+  if (state_ == State::connecting) {
+    state_ = State::awaiting;
+    connected_us_ = frontend_.worker().loop.now_us();
+  }
+  connector_.connected();
+  return true;
+}
+
+// Keeps a piece of the body for as long as the request may have to be sent (again).
+void Exchange::hold(std::string_view bytes) {
+  if (bytes.empty() || !held_whole_) return;
+  bool may_repeat = !server_ || is_idempotent(request_.head.method) || !server_->has_written();
+  if (may_repeat && (!server_ || held_.size() + bytes.size() <= kMostHeld)) {
+    held_.append(bytes);
+    return;
+  }
+  held_whole_ = false;
+  held_.clear();
+  held_.shrink_to_fit();
+}
+
+void Exchange::on_body(const BodyPart& part) {
+  if (state_ == State::over) return;
+  body_bytes_ += part.size();
+  if (is_too_large(body_bytes_) && state_ != State::upgraded)
+    return refuse(413, ExchangeEnd::bad_request);
+  body_done_ = part.is_last;
+  hold(part.bytes);
+  if (!server_) {
+    // It is sent when there is a server.
+    if (held_.size() >= kMostHeld && !body_done_) {
+      body_paused_ = true;
+      client_.pause_body();
+    }
+    return;
+  }
+  active_ms_ = now_ms();
+  server_->send_body(part);
+  if (server_->is_blocked() && !body_done_) {
+    body_paused_ = true;
+    client_.pause_body();
+  }
+  if (state_ == State::upgraded && body_done_ && response_done_) finish(ExchangeEnd::ok);
+}
+
+Pipe* Exchange::request_pipe() {
+  return server_ && !held_whole_ ? server_->body_pipe() : nullptr;
+}
+
+void Exchange::on_server_drained() {
+  active_ms_ = now_ms();
+  if (!body_paused_) return;
+  body_paused_ = false;
+  client_.resume_body();
+}
+
+void Exchange::client_drained() {
+  active_ms_ = now_ms();
+  if (server_) server_->resume();
+}
+
+void Exchange::client_gone(ExchangeEnd why) {
+  if (state_ == State::over) return;
+  close_server();
+  finish(why);
+}
+
+void Exchange::refuse(int status, ExchangeEnd why) {
+  if (state_ == State::over) return;
+  if (has_response()) return cut(why);
+  close_server();
+  respond(status, why);
+}
+
+void Exchange::on_interim(const ResponseHead& head) {
+  active_ms_ = now_ms();
+  client_.send_interim(head);
+  if (client_.is_gone()) client_gone();
+}
+
+void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
+  active_ms_ = now_ms();
+  note_connected(false);
+  if (head.status >= 502 && head.status <= 504) {
+    count_failure(server_->server(), pool().config(), frontend_.worker());
+  } else {
+    count_success(server_->server());
+  }
+  if (request_sent_us_ != 0) {
+    int64_t took_us = frontend_.worker().loop.now_us() - request_sent_us_;
+    server_->server().latency.record(
+        static_cast<uint32_t>(std::clamp<int64_t>(took_us, 1, UINT32_MAX)), active_ms_);
+  }
+  if (head.status == 101 && request_.head.upgrade.empty()) {
+    close_server();
+    return respond(502, ExchangeEnd::server_nonsense);
+  }
+  held_whole_ = false;
+  held_.clear();
+  status_ = head.status;
+  responded_us_ = frontend_.worker().loop.now_us();
+  response_bytes_ += part.bytes.size();
+  head.is_last = false;  // which was said of the server's connection
+  state_ = head.status == 101 ? State::upgraded : State::responding;
+  apply_header_rules(route_->response_headers, head.fields);
+  client_.send_response(head, part);
+  if (state_ == State::upgraded) {
+    keep_alive();
+    body_done_ = false;
+    body_paused_ = true;
+  }
+  passed_on(part);
+  if (state_ == State::over) return;
+  lower_deadline();
+  if (state_ == State::upgraded) on_server_drained();  // the client may go on
+}
+
+void Exchange::on_response_body(const BodyPart& part) {
+  active_ms_ = now_ms();
+  response_bytes_ += part.size();
+  client_.send_body(part);
+  passed_on(part);
+}
+
+// Connections that last get TCP keepalive, short ones are spared the calls.
+void Exchange::keep_alive() {
+  if (const auto& keepalive = frontend_.keepalive()) server_->set_keepalive(*keepalive);
+}
+
+void Exchange::passed_on(const BodyPart& part) {
+  if (client_.is_gone()) return client_gone();
+  response_done_ |= part.is_last;
+  if (response_done_ && (state_ != State::upgraded || body_done_)) return finish(ExchangeEnd::ok);
+  if (client_.is_blocked() && !response_done_) server_->pause();
+}
+
+void Exchange::on_server_failed(ServerFailure failure, int error) {
+  bool was_reused = server_->is_reused();
+  bool repeatable = is_repeatable();
+  frontend_.tools().worker.loop.retire(std::move(server_));
+  if (has_response()) return cut(ExchangeEnd::server_cut);
+  if (failure == ServerFailure::connect) return fail_attempt(error);
+  if (failure == ServerFailure::nonsense) {
+    log::debug("server {}/{}: its answer is no HTTP", lease_.server()->pool(),
+               lease_.server()->name());
+    return respond(502, ExchangeEnd::server_nonsense);
+  }
+  if (!repeatable) return respond(502, ExchangeEnd::server_failed);
+  if (was_reused && failure == ServerFailure::silent && !tried_stale_) {
+    tried_stale_ = true;
+    return follow(
+        connector_.connect_again(std::move(lease_), pool(), frontend_.worker(), key_hash(pool())));
+  }
+  Connector::Step step =
+      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key_hash(pool()));
+  if (step == Connector::Step::no_server) return respond(502, ExchangeEnd::server_failed);
+  follow(step);
+}
+
+bool Exchange::is_repeatable() const {
+  if (!server_->has_written()) return held_whole_;
+  return held_whole_ && is_idempotent(request_.head.method);
+}
+
+void Exchange::fail_attempt(int error) {
+  follow(connector_.failed(error, std::move(lease_), pool(), frontend_.worker(), key_hash(pool())));
+}
+
+void Exchange::leave_server() {
+  if (!server_) return;
+  if (has_response()) return cut(ExchangeEnd::server_gone);
+  bool repeatable = is_repeatable();
+  close_server();
+  if (!repeatable) return respond(502, ExchangeEnd::server_gone);
+  Connector::Step step =
+      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key_hash(pool()));
+  follow(step);
+}
+
+void Exchange::respond(int status, ExchangeEnd why) {
+  BodyPart part;
+  ResponseHead& head = frontend_.tools().response;
+  make_own_response(status, head, part);
+  respond(head, part, why);
+}
+
+void Exchange::respond(const ResponseHead& head, const BodyPart& part, ExchangeEnd why) {
+  status_ = head.status;
+  bool has_body = request_.head.method != Method::head;
+  if (has_body) response_bytes_ = part.bytes.size();
+  client_.send_response(head, has_body ? part : BodyPart{{}, true, nullptr});
+  finish(why);
+}
+
+void Exchange::cut(ExchangeEnd why) {
+  client_.cut();
+  finish(why);
+}
+
+void Exchange::close_server() {
+  if (!server_) return;
+  server_->close();
+  frontend_.worker().loop.retire(std::move(server_));
+}
+
+void Exchange::finish(ExchangeEnd why) {
+  if (state_ == State::over) return;
+  state_ = State::over;
+  if (frontend_.wants_records()) tell(why);
+  connector_.stop();
+  frontend_.worker().timeouts.clear(*this);
+  if (Server* server = lease_.server()) {
+    if (server_) {
+      ServerCell& cell = server->cell(frontend_.worker().index);
+      cell.bytes_in.fetch_add(server_->bytes_sent(), std::memory_order_relaxed);
+      cell.bytes_out.fetch_add(server_->bytes_received(), std::memory_order_relaxed);
+    }
+    if (server_ && server_->is_reusable() && server_stays()) {
+      const HttpPoolConfig& rules = pool().config().http;
+      if (!server_->is_reused()) keep_alive();
+      frontend_.tools().servers.keep(std::move(server_), rules.keep_alive_connections,
+                                     rules.keep_alive.count());
+    }
+  }
+  close_server();
+  lease_.reset();
+  frontend_.tools().give_back(std::move(memory_));
+  client_.exchange_done();
+}
+
+void Exchange::tell(ExchangeEnd why) {
+  auto since_began = [this](int64_t at_us) { return at_us == 0 ? -1 : at_us - began_us_; };
+  frontend_.exchange_over({.client = source_,
+                           .is_tls = origin_.is_tls,
+                           .request = request_.head.path.empty() ? nullptr : &request_.head,
+                           .host = asked_host_,
+                           .path = asked_path_,
+                           .status = status_,
+                           .end = why,
+                           .request_bytes = body_bytes_,
+                           .response_bytes = response_bytes_,
+                           .server = lease_.server(),
+                           .tries = connector_.tries(),
+                           .reused = was_reused_,
+                           .connected_us = since_began(connected_us_),
+                           .responded_us = since_began(responded_us_),
+                           .total_us = frontend_.worker().loop.now_us() - began_us_});
+}
+
+// Whether idle connections to its server will be forgotten in time, should the server go.
+bool Exchange::server_stays() {
+  if (frontend_.is_draining()) return false;
+  const Pool& newest = pool();
+  if (routes_ == leased_from_) return true;
+  return std::any_of(newest.members().begin(), newest.members().end(),
+                     [this](const Member& member) { return member.server == lease_.server(); });
+}
+
+}  // namespace lb

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "common/address.h"
+#include "common/cidr.h"
+#include "l7/http_message.h"
+
+namespace lb {
+
+// Who a request came from, as its connection tells.
+struct RequestOrigin {
+  Address peer;   // or the PROXY header's source
+  Address local;  // where it came in; set where the request names no host
+  bool is_tls = false;
+  bool is_trusted = false;  // a proxy whose forwarding fields are kept and extended
+};
+
+// The client for limits, hashes, logs and routes: the peer, or behind trusted proxies the rightmost
+// address of X-Forwarded-For that is not one of them.
+Address client_address(const RequestHead& head, const RequestOrigin& origin,
+                       const CidrSet& trusted);
+
+// Sets Via, X-Forwarded-For, -Proto and -Host, Forwarded and X-Request-Id. What a client outside
+// the trusted proxies says of them is dropped, however it spells them. `random` is 128 fresh bits
+// for an id.
+void set_forwarding_fields(KeptRequest& request, const RequestOrigin& origin,
+                           const uint64_t (&random)[2]);
+
+}  // namespace lb

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "l7/http_frontend.h"
+
+#include <utility>
+
+#include "common/log.h"
+#include "l7/http_session.h"
+#include "net/proxy_protocol.h"
+
+namespace lb {
+
+HttpFrontend::HttpFrontend(HttpTools& tools, FrontendPlan first)
+    : StreamFrontend(tools.worker, std::move(first)), tools_(tools) {
+  take_routes(plan().protocol_plan);
+  listen();
+}
+
+HttpFrontend::~HttpFrontend() {
+  end_sessions(CloseReason::shutting_down);
+}
+
+// The exchanges' references count in a block of this worker's own: one that all workers share would
+// be the most contended line of memory of all.
+void HttpFrontend::take_routes(std::shared_ptr<const ProtocolPlan> protocol_plan) {
+  const auto* table = static_cast<const RouteTable*>(protocol_plan.get());
+  auto owner = std::make_shared<std::shared_ptr<const ProtocolPlan>>(std::move(protocol_plan));
+  routes_ = std::shared_ptr<const RouteTable>(std::move(owner), table);
+}
+
+void HttpFrontend::update(FrontendPlan next) {
+  bool other_timeouts = config().timeouts != next.config->timeouts;
+  draining_since_ms_ = 0;
+  StreamFrontend::update(std::move(next));
+  take_routes(plan().protocol_plan);
+  if (!other_timeouts) return;
+  sessions_.for_each([](HttpSession& session) { session.timeouts_changed(); });
+}
+
+void HttpFrontend::set_pools(const Pools& pools) {
+  auto table = std::make_shared<RouteTable>(*routes_);
+  for (auto& shares : table->pools) {
+    for (auto& pool : shares) {
+      auto newest = pools.find(pool->config().name);
+      if (newest == pools.end() || newest->second->members().empty()) continue;
+      bool same = newest->second->config().balance == pool->config().balance;
+      pool = same ? newest->second : newest->second->with_balance(pool->config().balance);
+    }
+  }
+  take_routes(std::move(table));
+}
+
+void HttpFrontend::stop_accepting() {
+  draining_since_ms_ = worker().loop.now_ms();
+  StreamFrontend::stop_accepting();
+  sessions_.for_each([](HttpSession& session) { session.timeouts_changed(); });
+}
+
+void HttpFrontend::leave_server(const Server* server, CloseReason) {
+  tools_.servers.forget(server);
+  sessions_.for_each([&](HttpSession& session) { session.leave_server(server); });
+}
+
+void HttpFrontend::end_sessions(CloseReason reason) {
+  sessions_.for_each([&](HttpSession& session) { session.end(reason); });
+}
+
+std::unique_ptr<ServerConnection> HttpFrontend::open_connection(Server& server, Fd fd,
+                                                                const Pool& pool,
+                                                                const RequestOrigin& origin) {
+  auto tls = pool.open_tls(fd.get(), server);
+  auto connection = std::make_unique<ServerConnection>(
+      tools_, server, Stream(std::move(fd), std::move(tls)), pool.tls());
+  SendProxyProtocol version = pool.config().send_proxy_protocol;
+  if (version != SendProxyProtocol::off) {
+    connection->set_preface(version == SendProxyProtocol::v1
+                                ? proxy_header_v1(origin.peer, origin.local)
+                                : proxy_header_v2(origin.peer, origin.local));
+  }
+  return connection;
+}
+
+bool HttpFrontend::wants_records() const {
+  return log::enabled(log::Level::debug);
+}
+
+void HttpFrontend::exchange_over(const ExchangeRecord& record) {
+  std::string_view method = record.request == nullptr ? "-" : record.request->method_name;
+  log::debug("listener {}: {}: {} {}{}: {} {}, {} bytes, {} us", config().name,
+             record.client.to_string(), method, record.host, record.path, record.status,
+             to_string(record.end), record.response_bytes, record.total_us);
+}
+
+void HttpFrontend::begin_session(Fd client, const Address& peer) {
+  auto session = std::make_unique<HttpSession>(*this, std::move(client), peer);
+  sessions_.push_back(*session);
+  session.release()->start();  // owned by sessions_ until session_ended()
+}
+
+void HttpFrontend::session_ended(HttpSession& session, bool still_counts) {
+  sessions_.remove(session);
+  worker().loop.retire(std::unique_ptr<HttpSession>(&session));
+  if (!still_counts) end_count();
+}
+
+}  // namespace lb

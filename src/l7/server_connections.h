@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "l7/server_connection.h"
+
+namespace lb {
+
+// The idle connections of one worker to servers, by server, the most recently used first. A server
+// that is gone must be forgotten before it is freed. Worker thread.
+class ServerConnections {
+ public:
+  explicit ServerConnections(HttpTools& tools) : tools_(tools) {}
+
+  // An idle connection to this server, or none. Those made with other TLS (null: in clear), which a
+  // reload has changed, are closed.
+  // `must_live`: what is sent on it cannot be repeated, so it is looked at once more.
+  std::unique_ptr<ServerConnection> take(const Server& server, const TlsClientContext* context,
+                                         bool must_live);
+  // Keeps a reusable connection unless the server has `limit` already; the oldest goes then.
+  void keep(std::unique_ptr<ServerConnection> connection, size_t limit, int64_t keep_alive_ms);
+  // An idle connection has ended.
+  void drop(ServerConnection& connection);
+  void forget(const Server* server);
+  // Forgets the servers for which `stays(server)` does not hold.
+  void forget_unless(const std::function<bool(const Server*)>& stays);
+  bool empty() const { return idle_.empty(); }
+  size_t idle(const Server& server) const;
+
+ private:
+  HttpTools& tools_;
+  // The most recent one last.
+  std::unordered_map<const Server*, std::vector<std::unique_ptr<ServerConnection>>> idle_;
+};
+
+}  // namespace lb
