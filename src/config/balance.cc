@@ -10,6 +10,7 @@ const std::vector<Word<Balance>>& balance_words() {
       {"round_robin", Balance::round_robin},
       {"least_connections", Balance::least_connections},
       {"least_response_time", Balance::least_response_time},
+      {"least_load", Balance::least_load},
       {"source_ip_hash", Balance::source_ip_hash},
       {"hash", Balance::hash},
       {"random", Balance::random},

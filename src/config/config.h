@@ -16,6 +16,7 @@
 #include "config/health_check.h"
 #include "config/http_config.h"
 #include "config/route.h"
+#include "config/sticky.h"
 #include "config/tls.h"
 
 namespace lb {
@@ -117,10 +118,14 @@ enum class Balance : uint8_t {
   round_robin,
   least_connections,
   least_response_time,
+  least_load,
   source_ip_hash,
   hash,
   random,
 };
+
+// What counts for least_load. max: the greater of cpu and network.
+enum class LoadMetric : uint8_t { max, cpu, memory, network };
 
 enum class HashOn { source_ip, source_ip_port, uri, host, header, cookie };
 
@@ -167,6 +172,7 @@ enum class SendProxyProtocol { off, v1, v2, v2_each };
 struct PoolConfig {
   std::string name;
   Balance balance = Balance::round_robin;
+  LoadMetric load_metric = LoadMetric::max;  // for least_load
   HashOn hash_on = HashOn::source_ip;
   std::string hash_name;  // of the header or cookie
   std::vector<ServerConfig> servers;
@@ -182,6 +188,7 @@ struct PoolConfig {
   SendProxyProtocol send_proxy_protocol = SendProxyProtocol::off;
   std::optional<PoolTlsConfig> tls;
   HttpPoolConfig http;
+  std::optional<StickyConfig> sticky;  // absent: none
 
   friend bool operator==(const PoolConfig&, const PoolConfig&) = default;
 };

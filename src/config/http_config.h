@@ -15,6 +15,7 @@ namespace lb {
 // What http listeners have beyond others, as plain data. Any thread.
 
 enum class Balance : uint8_t;
+enum class LoadMetric : uint8_t;
 
 // "shop.example.com", or ".example.com" for *.example.com; lower case, no port, no final dot.
 struct HostPattern {
@@ -92,6 +93,8 @@ struct HttpRoute {
   std::optional<HttpRedirect> redirect;
   std::optional<HttpRespond> respond;
   std::optional<Balance> balance;  // instead of the pool's
+  LoadMetric load_metric{};        // for that one
+  bool is_sticky = true;           // false: ignores the pool's stickiness
   HttpRewrite rewrite;
   HeaderRules request_headers;
   HeaderRules response_headers;

@@ -287,13 +287,19 @@ HttpRoute read_route(const Value& value, Draft& draft) {
   if (!value.is_map()) return route;
   if (auto found = section.find("match")) read_match(*found, route.match);
   read_action(value, section, route, draft);
-  section.read("balance", route.balance, balance_word());
+  if (auto found = section.find("balance")) {
+    read_balance(*found, route.balance.emplace(Balance::round_robin), route.load_metric);
+  }
+  if (auto found = section.find("sticky")) {
+    route.is_sticky = false;
+    if (!found->is_off()) found->error("must be off; how clients stick is said of the pool");
+  }
   if (auto found = section.find("rewrite")) read_rewrite(*found, route.rewrite);
   read_header_rules(section, "request_headers", route.request_headers);
   read_header_rules(section, "response_headers", route.response_headers);
   section.read("timeout", route.timeout,
                or_off(duration(milliseconds(1), kLongest), milliseconds(0)));
-  section.not_built({"sticky", "jwt", "claims", "limits"});
+  section.not_built({"jwt", "claims", "limits"});
   section.reserved({"cache", "mirror", "cors", "compress"});
   return route;
 }
@@ -352,6 +358,10 @@ void warn_of_unreachable(const std::vector<Value>& values, const std::vector<Htt
 }
 
 }  // namespace
+
+Scalar<std::string> header_name() {
+  return token("a header name");
+}
 
 void read_http_routes(const Value& value, HttpListenerConfig& http, Draft& draft) {
   std::vector<Value> values = value.items("routes");

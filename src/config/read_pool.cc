@@ -17,17 +17,6 @@ constexpr std::string_view kForHttp = "for pools of http listeners only";
 constexpr std::string_view kForStreams = "for pools of tcp and http listeners only";
 constexpr Protocols kStreams = Protocols(Protocol::tcp) | Protocol::http;
 
-void read_balance(Section& section, PoolConfig& pool) {
-  auto value = section.find("balance");
-  if (!value) return;
-  if (value->is_map()) {
-    Section map(*value);
-    return map.not_built({"least_load"});
-  }
-  auto balance = value->as(balance_word());
-  if (balance) pool.balance = *balance;
-}
-
 // "header:NAME" and "cookie:NAME".
 std::optional<HashOn> named_key(std::string_view text, std::string& name) {
   for (auto [prefix, hash_on] :
@@ -188,8 +177,20 @@ void check_families(const Value& source, const PoolConfig& pool) {
 
 }  // namespace
 
-Scalar<Balance> balance_word() {
-  return one_of<Balance>(balance_words(), {{"least_load", kNotBuilt}});
+void read_balance(const Value& value, Balance& balance, LoadMetric& metric) {
+  if (!value.is_map()) {
+    if (auto word = value.as(one_of<Balance>(balance_words()))) balance = *word;
+    return;
+  }
+  balance = Balance::least_load;
+  Section map(value);
+  auto what = map.require("least_load", "name what counts, such as {least_load: cpu}");
+  if (!what) return;
+  auto named = what->as(one_of<LoadMetric>({{"cpu", LoadMetric::cpu},
+                                            {"memory", LoadMetric::memory},
+                                            {"network", LoadMetric::network},
+                                            {"max", LoadMetric::max}}));
+  if (named) metric = *named;
 }
 
 void read_pool(const Value& value, Draft& draft) {
@@ -197,7 +198,7 @@ void read_pool(const Value& value, Draft& draft) {
   pool.name = value.key();
   Protocols here = draft.protocols_of(pool.name);
   Section section(value);
-  read_balance(section, pool);
+  if (auto found = section.find("balance")) read_balance(*found, pool.balance, pool.load_metric);
   read_hash_on(section, here, pool);
   auto servers = section.require("servers", "list them, such as servers: [10.0.0.1:80]");
   if (servers) read_servers(*servers, pool);
@@ -211,6 +212,7 @@ void read_pool(const Value& value, Draft& draft) {
   if (auto found = section.find("outlier_detection")) read_outlier_detection(*found, pool);
   section.read("slow_start", pool.slow_start,
                or_off(duration(milliseconds(1), kLongestSlowStart), milliseconds(0)));
+  if (auto found = section.find("sticky")) read_sticky(*found, here, pool);
   read_connection_keys(section, here, pool);
   read_send_proxy_protocol(section, here, pool);
   if (auto found = section.find("tls")) read_tls(*found, here, draft, pool);
@@ -219,7 +221,6 @@ void read_pool(const Value& value, Draft& draft) {
   } else {
     section.does_not_apply({"keep_alive_connections", "protocol"}, kForHttp);
   }
-  section.not_built({"sticky"});
   section.reserved({"discover"});
   if (servers && here.any_of(Protocol::udp) && draft.is_used(pool.name)) {
     check_datagram_pool(value, *servers, section.has("health_check"), here, pool);

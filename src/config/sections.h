@@ -86,7 +86,9 @@ void read_trusted_proxies(Section& section, HttpListenerConfig& http);
 void read_http_routes(const Value& value, HttpListenerConfig& http, Draft& draft);
 void read_http_pool(Section& section, HttpPoolConfig& http);
 void read_http_pool_timeouts(Section& section, HttpPoolConfig& http);
-Scalar<Balance> balance_word();
+// An algorithm's word, or a map with least_load and what counts for it.
+void read_balance(const Value& value, Balance& balance, LoadMetric& metric);
+Scalar<std::string> header_name();
 void read_pool(const Value& value, Draft& draft);
 void read_routes(const Value& value, Protocols here, ListenerConfig& listener, Draft& draft);
 // `tls: off` is absent.
@@ -98,6 +100,7 @@ void read_servers(const Value& value, PoolConfig& pool);
 void read_health_check(const Value& value, const std::filesystem::path& directory,
                        HealthCheckConfig& check);
 void read_waiting(Section& section, PoolConfig& pool);
+void read_sticky(const Value& value, Protocols here, PoolConfig& pool);
 void read_outlier_detection(const Value& value, PoolConfig& pool);
 // The keys that only checks of its type have.
 void read_check_of_type(Section& section, const std::filesystem::path& directory,

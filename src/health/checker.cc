@@ -153,6 +153,7 @@ class HealthChecker::Check {
     const std::vector<Server*> told = servers_;  // which may change meanwhile
     for (Server* server : told) {
       if (!has(server)) continue;
+      if (result.load) server->reported.note(*result.load, monotonic_ms(), config_.interval);
       if (owner_.on_result) {
         auto load = result.load ? result.load->usual() : std::nullopt;
         owner_.on_result(*server, {unix_ms(), result.passed, took, result.detail, load});

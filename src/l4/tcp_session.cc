@@ -174,7 +174,7 @@ void TcpSession::on_timeout() {
     case State::opening:
       return check_deadlines();
     case State::pausing:
-      return follow(connector_.next(pool(), frontend_.worker(), key_hash()));
+      return follow(connector_.next(pool(), frontend_.worker(), key()));
     case State::waiting:
       return look_while_waiting();
     case State::connecting:
@@ -241,7 +241,11 @@ const Pool& TcpSession::pool() const {
   return route_.empty() ? frontend_.pool() : frontend_.pool_of_route(route_);
 }
 
-uint64_t TcpSession::key_hash() const {
+WorkKey TcpSession::key() const {
+  const auto& sticky = pool().config().sticky;
+  if (sticky && sticky->by == StickyBy::source_ip) {
+    return WorkKey(StickyKey{source_ip_key(peer_)});
+  }
   if (!pool().needs_key()) return 0;
   const PoolConfig& rules = pool().config();
   bool with_port = rules.balance == Balance::hash && rules.hash_on == HashOn::source_ip_port;
@@ -278,6 +282,7 @@ void TcpSession::end(CloseReason reason) {
   worker.timeouts.clear(*this);
   connector_.stop();
   if (Server* server = lease_.server()) {
+    pool().note_use(key(), worker.loop.now_ms());
     if (!first_byte_seen_) note_mute_end(*server, reason);
     ServerCell& cell = server->cell(worker.index);
     cell.bytes_in.fetch_add(to_server_.bytes(), std::memory_order_relaxed);

@@ -95,7 +95,7 @@ class TcpSession final : public InSlab<TcpSession>,
   CloseReason reset_reason() const;
 
   const Pool& pool() const;
-  uint64_t key_hash() const;
+  WorkKey key() const;
   std::string describe(CloseReason reason) const;
 
   TcpFrontend& frontend_;

@@ -100,13 +100,13 @@ void TcpSession::begin(const ProxyHeader& header, std::string_view rest,
   }
   to_server_.push(rest, true);
   if (to_server_.has_kept()) connector_.set_data_follows();
-  follow(connector_.next(pool(), frontend_.worker(), key_hash()));
+  follow(connector_.next(pool(), frontend_.worker(), key()));
 }
 
 void TcpSession::follow(Connector::Step step) {
   switch (step) {
     case Connector::Step::leased:
-      return follow(connector_.connect(pool(), frontend_.worker(), key_hash()));
+      return follow(connector_.connect(pool(), frontend_.worker(), key()));
     case Connector::Step::connecting:
       return begin_connect();
     case Connector::Step::pause:
@@ -134,7 +134,7 @@ void TcpSession::begin_waiting() {
 }
 
 void TcpSession::look_while_waiting() {
-  auto step = connector_.look(pool(), frontend_.worker(), key_hash());
+  auto step = connector_.look(pool(), frontend_.worker(), key());
   if (step != Connector::Step::waiting) return follow(step);
   frontend_.worker().timeouts.set(*this, connector_.look_ms());
 }
@@ -142,7 +142,7 @@ void TcpSession::look_while_waiting() {
 void TcpSession::on_turn() {
   if (state_ != State::waiting) return;
   active_ms_ = frontend_.worker().loop.now_ms();  // to wait is not to be idle
-  follow(connector_.next(pool(), frontend_.worker(), key_hash()));
+  follow(connector_.next(pool(), frontend_.worker(), key()));
 }
 
 void TcpSession::read_while_waiting() {
@@ -225,13 +225,14 @@ void TcpSession::begin_relaying() {
 void TcpSession::connect_failed(int error) {
   server_.close();
   client_.readable.disarm();
-  follow(connector_.failed(error, std::move(lease_), pool(), frontend_.worker(), key_hash()));
+  follow(connector_.failed(error, std::move(lease_), pool(), frontend_.worker(), key()));
 }
 
 void TcpSession::connected() {
   WorkerContext& worker = frontend_.worker();
   state_ = State::relaying;
   connector_.connected();
+  pool().stick(key(), *lease_.server(), worker.loop.now_ms());
   lease_.server()->cell(worker.index).connections.fetch_add(1, std::memory_order_relaxed);
   if (timing_us_ != 0) {
     int64_t now_us = worker.loop.now_us();

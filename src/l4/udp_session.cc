@@ -74,9 +74,15 @@ std::optional<CloseReason> UdpSession::begin() {
       pool.config().hash_on == HashOn::source_ip_port && pool.config().balance == Balance::hash
           ? source_ip_port_key(from)
           : source_ip_key(from);
+  WorkKey key;
+  const auto& sticky = pool.config().sticky;
+  if (sticky && sticky->by == StickyBy::source_ip) {
+    key = WorkKey(StickyKey{source_ip_key(from)});
+  }
   std::optional<CloseReason> refusal;
   for (int tries = 0; tries < kMostServers; ++tries) {
     want.random = worker.next_random();
+    if (key.sticky && !pool.bind(*key.sticky, want)) return CloseReason::no_server;
     auto lease = pool.acquire(want);
     if (!lease) {
       if (refusal) return refusal;
@@ -87,6 +93,7 @@ std::optional<CloseReason> UdpSession::begin() {
     refusal = open(server);
     if (!refusal) {
       lease_ = std::move(*lease);
+      pool.stick(key, server, want.now_ms);
       known_avoid_ms_ = server.avoid_until_ms.load(std::memory_order_relaxed);
       server.cell(worker.index).connections.fetch_add(1, std::memory_order_relaxed);
       readable_.bind<&UdpSession::on_readable>(worker.loop, fd_.get(), IoEvent::kRead, this);

@@ -11,9 +11,17 @@
 #include "l7/own_response.h"
 #include "l7/route_actions.h"
 #include "l7/router.h"
+#include "l7/stickiness.h"
 #include "pool/outlier.h"
 
 namespace lb {
+
+namespace {
+
+// What lasts that long was a use of its sticky entry until its end.
+constexpr int64_t kLongWork_ms = 1'000;
+
+}  // namespace
 
 Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOrigin& origin)
     : frontend_(frontend),
@@ -35,7 +43,7 @@ void Exchange::begin(const RequestHead& head, const BodyPart& part) {
   body_bytes_ = part.bytes.size();
   hold(part.bytes);
   if (!prepare(head)) return;
-  follow(connector_.next(pool(), frontend_.worker(), key_hash(pool())));
+  follow(connector_.next(pool(), frontend_.worker(), key(pool())));
 }
 
 // Whether the request is to be sent to a server.
@@ -69,8 +77,10 @@ bool Exchange::prepare(const RequestHead& head) {
   if (answer_by_route(*route_)) return false;
   WorkerContext& worker = frontend_.worker();
   set_forwarding_fields(request_, origin_, {worker.next_random(), worker.next_random()});
-  rewrite(*route_);
   pool_index_ = choose_share(*route_, source_);
+  const auto& sticky = pool().config().sticky;
+  if (sticky && route_->is_sticky) sticky_key_ = sticky_key(*sticky, request, source_);
+  rewrite(*route_);
   if (route_->timeout.count() > 0) lower_deadline();
   return true;
 }
@@ -125,7 +135,8 @@ const Pool& Exchange::pool() {
   return *routes_->pools[route_index_][pool_index_];
 }
 
-uint64_t Exchange::key_hash(const Pool& pool) const {
+WorkKey Exchange::key(const Pool& pool) const {
+  if (sticky_key_) return WorkKey(*sticky_key_);
   return pool.needs_key() ? request_key(pool.config(), request_.head, source_) : 0;
 }
 
@@ -135,7 +146,7 @@ void Exchange::follow(Connector::Step step) {
       return begin_connect();
     case Connector::Step::leased:
       if (pool().config().send_proxy_protocol != SendProxyProtocol::off) {
-        return follow(connector_.connect(pool(), frontend_.worker(), key_hash(pool())));
+        return follow(connector_.connect(pool(), frontend_.worker(), key(pool())));
       }
       if (auto kept =
               frontend_.tools().servers.take(*connector_.server(), pool().tls(),
@@ -143,7 +154,7 @@ void Exchange::follow(Connector::Step step) {
         lease_ = connector_.take_lease();
         return use(std::move(kept));
       }
-      return follow(connector_.connect(pool(), frontend_.worker(), key_hash(pool())));
+      return follow(connector_.connect(pool(), frontend_.worker(), key(pool())));
     case Connector::Step::pause:
       state_ = State::pausing;
       pause_until_ms_ = now_ms() + connector_.pause_ms();
@@ -163,7 +174,7 @@ void Exchange::follow(Connector::Step step) {
 
 void Exchange::on_turn() {
   if (state_ == State::waiting) {
-    follow(connector_.next(pool(), frontend_.worker(), key_hash(pool())));
+    follow(connector_.next(pool(), frontend_.worker(), key(pool())));
   }
 }
 
@@ -177,6 +188,7 @@ void Exchange::use(std::unique_ptr<ServerConnection> connection) {
   server_ = std::move(connection);
   was_reused_ = server_->is_reused();
   state_ = was_reused_ ? State::awaiting : State::connecting;
+  stuck_ = false;
   if (was_reused_) connected_us_ = frontend_.worker().loop.now_us();
   active_ms_ = now_ms();
   leased_from_ = routes_;
@@ -209,6 +221,9 @@ bool Exchange::note_connected(bool ask) {
     connected_us_ = frontend_.worker().loop.now_us();
   }
   connector_.connected();
+  if (sticky_key_ && !std::exchange(stuck_, true)) {
+    pool().stick(key(pool()), server_->server(), now_ms());
+  }
   return true;
 }
 
@@ -292,6 +307,7 @@ void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
   } else {
     count_success(server_->server());
   }
+  take_load_report(head);
   if (request_sent_us_ != 0) {
     int64_t took_us = frontend_.worker().loop.now_us() - request_sent_us_;
     server_->server().latency.record(
@@ -319,6 +335,15 @@ void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
   if (state_ == State::over) return;
   lower_deadline();
   if (state_ == State::upgraded) on_server_drained();  // the client may go on
+}
+
+// It is for us alone.
+void Exchange::take_load_report(ResponseHead& head) {
+  const Field* field = head.find(FieldId::endpoint_load);
+  if (field == nullptr) return;
+  auto report = parse_load_header(field->value);
+  if (report) server_->server().reported.note(*report, active_ms_);
+  std::erase_if(head.fields, [](const Field& it) { return it.id == FieldId::endpoint_load; });
 }
 
 void Exchange::on_response_body(const BodyPart& part) {
@@ -355,10 +380,10 @@ void Exchange::on_server_failed(ServerFailure failure, int error) {
   if (was_reused && failure == ServerFailure::silent && !tried_stale_) {
     tried_stale_ = true;
     return follow(
-        connector_.connect_again(std::move(lease_), pool(), frontend_.worker(), key_hash(pool())));
+        connector_.connect_again(std::move(lease_), pool(), frontend_.worker(), key(pool())));
   }
   Connector::Step step =
-      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key_hash(pool()));
+      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key(pool()));
   if (step == Connector::Step::no_server) return respond(502, ExchangeEnd::server_failed);
   follow(step);
 }
@@ -369,7 +394,7 @@ bool Exchange::is_repeatable() const {
 }
 
 void Exchange::fail_attempt(int error) {
-  follow(connector_.failed(error, std::move(lease_), pool(), frontend_.worker(), key_hash(pool())));
+  follow(connector_.failed(error, std::move(lease_), pool(), frontend_.worker(), key(pool())));
 }
 
 void Exchange::leave_server() {
@@ -379,7 +404,7 @@ void Exchange::leave_server() {
   close_server();
   if (!repeatable) return respond(502, ExchangeEnd::server_gone);
   Connector::Step step =
-      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key_hash(pool()));
+      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key(pool()));
   follow(step);
 }
 
@@ -415,6 +440,8 @@ void Exchange::finish(ExchangeEnd why) {
   if (frontend_.wants_records()) tell(why);
   connector_.stop();
   frontend_.worker().timeouts.clear(*this);
+  bool was_long = now_ms() - began_ms() >= kLongWork_ms;
+  if (stuck_ && lease_ && was_long) pool().note_use(key(pool()), now_ms());
   if (Server* server = lease_.server()) {
     if (server_) {
       ServerCell& cell = server->cell(frontend_.worker().index);

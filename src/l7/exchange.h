@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/slab.h"
@@ -81,7 +82,8 @@ class Exchange final : public InSlab<Exchange>,
   bool answer_by_route(const HttpRoute& route);
   void redirect(const HttpRedirect& rule);
   void rewrite(const HttpRoute& route);
-  uint64_t key_hash(const Pool& pool) const;
+  WorkKey key(const Pool& pool) const;
+  void take_load_report(ResponseHead& head);
   const Pool& pool();
 
   void follow(Connector::Step step);
@@ -115,6 +117,7 @@ class Exchange final : public InSlab<Exchange>,
   const HttpRoute* route_ = nullptr;
   size_t route_index_ = 0;
   size_t pool_index_ = 0;                // in the route's pools
+  std::optional<StickyKey> sticky_key_;  // where the pool has stickiness
   std::unique_ptr<KeptRequest> memory_;  // of request_, until it is over
   KeptRequest& request_;
   std::string held_;
@@ -137,6 +140,7 @@ class Exchange final : public InSlab<Exchange>,
   bool body_done_ = false;
   bool body_paused_ = false;
   bool held_whole_ = true;  // held_ is all of the body so far
+  bool stuck_ = false;      // its server is known to be the sticky key's
   bool tried_stale_ = false;
   bool was_reused_ = false;
   bool response_done_ = false;

@@ -25,10 +25,10 @@ void Exchange::on_timeout() {
     return respond(504, ExchangeEnd::route_timeout);
   }
   if (state_ == State::pausing && now >= pause_until_ms_) {
-    return follow(connector_.next(pool(), frontend_.worker(), key_hash(pool())));
+    return follow(connector_.next(pool(), frontend_.worker(), key(pool())));
   }
   if (state_ == State::waiting && now >= connector_.look_ms()) {
-    return follow(connector_.look(pool(), frontend_.worker(), key_hash(pool())));
+    return follow(connector_.look(pool(), frontend_.worker(), key(pool())));
   }
   if (state_ == State::connecting) {
     if (!note_connected(true) && now >= connect_until_ms_) {

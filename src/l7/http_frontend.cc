@@ -42,8 +42,11 @@ void HttpFrontend::set_pools(const Pools& pools) {
     for (auto& pool : shares) {
       auto newest = pools.find(pool->config().name);
       if (newest == pools.end() || newest->second->members().empty()) continue;
-      bool same = newest->second->config().balance == pool->config().balance;
-      pool = same ? newest->second : newest->second->with_balance(pool->config().balance);
+      const PoolConfig& rules = newest->second->config();
+      Balance balance = pool->config().balance;
+      LoadMetric metric = pool->config().load_metric;
+      bool same = rules.balance == balance && rules.load_metric == metric;
+      pool = same ? newest->second : newest->second->with_balance(balance, metric);
     }
   }
   take_routes(std::move(table));

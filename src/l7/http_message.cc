@@ -47,9 +47,10 @@ constexpr KnownField kKnownFields[] = {
     {"x-forwarded-proto", FieldId::x_forwarded_proto},
     {"x-forwarded-server", FieldId::x_forwarded_other},
     {"x-forwarded-prefix", FieldId::x_forwarded_other},
+    {"endpoint-load-metrics", FieldId::endpoint_load},
 };
 
-constexpr size_t kLongestKnown = 18;
+constexpr size_t kLongestKnown = 21;
 
 // Where the names of each length begin in kKnownFields.
 constexpr auto kFirstOfLength = [] {

@@ -42,6 +42,7 @@ enum class FieldId : uint8_t {
   content_length,
   cookie,
   date,
+  endpoint_load,
   expect,
   forwarded,
   host,

@@ -188,8 +188,9 @@ std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& con
     for (const PoolShare& share : route.pools) {
       const auto& pool = pools.at(share.pool);
       table->wants_local_address |= pool->config().send_proxy_protocol != SendProxyProtocol::off;
-      bool as_it_is = !route.balance || *route.balance == pool->config().balance;
-      of_route.push_back(as_it_is ? pool : pool->with_balance(*route.balance));
+      bool as_it_is = !route.balance || (*route.balance == pool->config().balance &&
+                                         route.load_metric == pool->config().load_metric);
+      of_route.push_back(as_it_is ? pool : pool->with_balance(*route.balance, route.load_metric));
     }
   }
   return table;

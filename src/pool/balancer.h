@@ -81,14 +81,22 @@ std::unique_ptr<Balancer> make_round_robin(const std::vector<Candidate>& candida
 std::unique_ptr<Balancer> make_least_connections(const std::vector<Candidate>& candidates,
                                                  std::atomic<uint64_t>& cursor);
 std::unique_ptr<Balancer> make_least_response_time(const std::vector<Candidate>& candidates);
+// By `metric` of what the servers report; see pool/reported_load.h.
+std::unique_ptr<Balancer> make_least_load(const std::vector<Candidate>& candidates,
+                                          LoadMetric metric, std::atomic<uint64_t>& cursor);
 std::unique_ptr<Balancer> make_random(const std::vector<Candidate>& candidates);
 // Weighted rendezvous hashing: for source_ip_hash and hash. Needs the candidates' hash_seed.
 std::unique_ptr<Balancer> make_hash(const std::vector<Candidate>& candidates);
 
+// The same with a bound on each server's load, for keys that stick to the server they get.
+std::unique_ptr<Balancer> make_bounded_hash(const std::vector<Candidate>& candidates);
+
 // Of those that choose by a key, whose servers keep theirs as long as they can.
 bool is_hash(Balance algorithm);
 
-std::unique_ptr<Balancer> make_balancer(Balance algorithm, const std::vector<Candidate>& candidates,
+// The one that the pool's configuration names.
+std::unique_ptr<Balancer> make_balancer(const PoolConfig& config,
+                                        const std::vector<Candidate>& candidates,
                                         std::atomic<uint64_t>& cursor);
 
 // One seed for each server: made of its address alone, so that every machine with the same servers

@@ -31,16 +31,17 @@ const Address* choose_source(const std::vector<Address>& sources, int family, ui
   return nullptr;
 }
 
-Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
+Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
   if (!std::exchange(counted_, true)) {
     pool.budget().count_work(worker.index, worker.loop.now_ms());
   }
   if (waits_elsewhere(pool)) stop();
   if (is_newcomer(pool)) {
+    if (!bind(pool, worker, key)) return Step::no_server;
     bool others_hold = pool.config().hold.count() > 0 && pool.line().is_holding();
-    return join(pool.usable() == 0 || others_hold, pool, worker, key_hash);
+    return join(pool.usable() == 0 || others_hold, pool, worker, key);
   }
-  return pick(pool, worker, key_hash);
+  return pick(pool, worker, key);
 }
 
 // A reload has given its listener another pool.
@@ -53,32 +54,43 @@ bool Connector::is_newcomer(const Pool& pool) const {
   return owner_ != nullptr && place_ == nullptr && tries_ == 0 && pool.line().waiting() > 0;
 }
 
-Connector::Step Connector::pick(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
-  want_.key_hash = key_hash;
+Connector::Step Connector::pick(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
+  if (!bind(pool, worker, key)) {
+    stop();
+    return Step::no_server;
+  }
+  want_.key_hash = key.hash;
   want_.random = worker.next_random();
-  want_.now_ms = worker.loop.now_ms();
   auto lease = pool.acquire(want_);
-  if (!lease) return no_lease(lease.error(), pool, worker, key_hash);
+  if (!lease) return no_lease(lease.error(), pool, worker, key);
   if (place_) place_->line().begin_try(*place_);
   try_again_ms_ = 0;
   ++tries_;
   lease_ = std::move(*lease);
-  return stops_at_lease_ ? Step::leased : connect(pool, worker, key_hash);
+  return stops_at_lease_ ? Step::leased : connect(pool, worker, key);
 }
 
-Connector::Step Connector::connect(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
+Connector::Step Connector::connect(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
   const Address& address = lease_.server()->address();
   auto fd = connect_stream(
       address, choose_source(pool.config().source, address.family(), worker.next_random()),
       data_follows_);
-  if (!fd) return failed(fd.error(), std::move(lease_), pool, worker, key_hash);
+  if (!fd) return failed(fd.error(), std::move(lease_), pool, worker, key);
   lacking_since_ms_ = 0;
   fd_ = std::move(*fd);
   return Step::connecting;
 }
 
+// False: the server that the work belongs to is gone, and it must not have another.
+bool Connector::bind(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
+  want_.now_ms = worker.loop.now_ms();
+  want_.sticky_hash.reset();
+  want_.only = nullptr;
+  return !key.sticky || !pool.is_sticky() || pool.bind(*key.sticky, want_);
+}
+
 Connector::Step Connector::no_lease(NoServer why, const Pool& pool, WorkerContext& worker,
-                                    uint64_t key_hash) {
+                                    const WorkKey& key) {
   if (!want_.tried.empty() && place_) {
     // One try at each server is what a turn is for.
     try_again_ms_ = want_.now_ms + next_pause_ms(pool, worker);
@@ -86,12 +98,13 @@ Connector::Step Connector::no_lease(NoServer why, const Pool& pool, WorkerContex
     want_.tried.clear();
     return pause(pool, worker);
   }
-  return wait(why == NoServer::none_usable, pool, worker, key_hash);
+  return wait(why == NoServer::none_usable, pool, worker, key);
 }
 
 Connector::Step Connector::wait(bool holding, const Pool& pool, WorkerContext& worker,
-                                uint64_t key_hash) {
-  if (!place_) return join(holding, pool, worker, key_hash);
+                                const WorkKey& key) {
+  if (!place_) return join(holding, pool, worker, key);
+  if (place_->wanted() != want_.only) return wait_for_another(holding, pool, worker, key);
   place_->line().wait_on(*place_, holding);
   int64_t now_ms = worker.loop.now_ms();
   if (holding_ && !holding) waits_since_ms_ = now_ms;  // the wait for room begins here
@@ -104,28 +117,40 @@ Connector::Step Connector::wait(bool holding, const Pool& pool, WorkerContext& w
   return Step::waiting;
 }
 
+// What it waited for is no longer what it wants: it joins anew, and has not waited less.
+Connector::Step Connector::wait_for_another(bool holding, const Pool& pool, WorkerContext& worker,
+                                            const WorkKey& key) {
+  int64_t since_ms = waits_since_ms_;
+  stop();
+  Step step = join(holding, pool, worker, key);
+  if (step != Step::waiting) return step;
+  waits_since_ms_ = since_ms;
+  look_ms_ = deadline_ms(pool);
+  return step;
+}
+
 Connector::Step Connector::join(bool holding, const Pool& pool, WorkerContext& worker,
-                                uint64_t key_hash) {
+                                const WorkKey& key) {
   holding_ = holding;
   waits_since_ms_ = worker.loop.now_ms();
   bool may_wait = owner_ != nullptr && deadline_ms(pool) > waits_since_ms_;
   if (may_wait) {
-    place_ = pool.line().join(*owner_, worker.mailbox, nullptr, pool.config().queue.size);
+    place_ = pool.line().join(*owner_, worker.mailbox, want_.only, pool.config().queue.size);
   }
   if (!place_) return give_up();
   if (holding && last_error_ != 0) {
     // Every server was tried just now.
     try_again_ms_ = waits_since_ms_ + next_pause_ms(pool, worker);
-    return wait(true, pool, worker, key_hash);
+    return wait(true, pool, worker, key);
   }
   look_ms_ = deadline_ms(pool);
   if (!pool.line().is_next(*place_)) return Step::waiting;
   // What was given back before it stood in the line nobody was called for.
-  return pick(pool, worker, key_hash);
+  return pick(pool, worker, key);
 }
 
-Connector::Step Connector::look(const Pool& pool, WorkerContext& worker, uint64_t key_hash) {
-  if (waits_elsewhere(pool)) return next(pool, worker, key_hash);
+Connector::Step Connector::look(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
+  if (waits_elsewhere(pool)) return next(pool, worker, key);
   int64_t now_ms = worker.loop.now_ms();
   if (try_again_ms_ != 0 && now_ms >= try_again_ms_) {
     try_again_ms_ = 0;
@@ -162,24 +187,25 @@ void Connector::connected() {
 }
 
 Connector::Step Connector::connect_again(Lease lease, const Pool& pool, WorkerContext& worker,
-                                         uint64_t key_hash) {
+                                         const WorkKey& key) {
   lease_ = std::move(lease);
-  return connect(pool, worker, key_hash);
+  return connect(pool, worker, key);
 }
 
 Connector::Step Connector::broken(Lease lease, const Pool& pool, WorkerContext& worker,
-                                  uint64_t key_hash) {
+                                  const WorkKey& key) {
   last_error_ = ECONNRESET;
   want_.tried.push_back(lease.server());
   count_failure(*lease.server(), pool.config(), worker);
   lease.reset();
-  return may_retry(pool, worker) ? pick(pool, worker, key_hash) : Step::no_server;
+  return may_retry(pool, worker) ? pick(pool, worker, key) : Step::no_server;
 }
 
 Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, WorkerContext& worker,
-                                  uint64_t key_hash) {
+                                  const WorkKey& key) {
   Server& server = *lease.server();
   last_error_ = error;
+  want_.only = nullptr;
   log::debug("server {}/{}: connect failed: {}", server.pool(), server.name(), strerror(error));
   if (error == EMFILE || error == ENFILE) {
     --tries_;  // no other server would help
@@ -188,10 +214,10 @@ Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, Work
   want_.tried.push_back(&server);
   if (!is_local(error)) blame(server, pool, worker);
   lease.drop();  // from here on the server may be freed
-  if (may_retry(pool, worker)) return pick(pool, worker, key_hash);
+  if (may_retry(pool, worker)) return pick(pool, worker, key);
   if (is_local(error)) return wait_for_socket(pool, worker);
   if (place_) try_again_ms_ = worker.loop.now_ms() + next_pause_ms(pool, worker);
-  return wait(true, pool, worker, key_hash);
+  return wait(true, pool, worker, key);
 }
 
 // Others give theirs back: the client, which holds a descriptor already, is not to suffer for it.

@@ -55,13 +55,13 @@ class Connector {
   void set_stops_at_lease() { stops_at_lease_ = true; }
 
   // The first try, or the next one after a pause. `pool` may be another snapshot's each time.
-  Step next(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step next(const Pool& pool, WorkerContext& worker, const WorkKey& key);
   // The try whose lease was taken ended in this errno (ETIMEDOUT when it was late); goes on as
   // next().
-  Step failed(int error, Lease lease, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step failed(int error, Lease lease, const Pool& pool, WorkerContext& worker, const WorkKey& key);
 
   // While waiting: its time may be over, or it may be the one to look for a server again.
-  Step look(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step look(const Pool& pool, WorkerContext& worker, const WorkKey& key);
   int64_t look_ms() const { return look_ms_; }
   // The connect is through: lets go of everything, whoever waits behind it has its turn.
   void connected();
@@ -72,12 +72,12 @@ class Connector {
   bool is_in_line() const { return place_ != nullptr; }
 
   // After `leased`: connects to that server; goes on as next().
-  Step connect(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step connect(const Pool& pool, WorkerContext& worker, const WorkKey& key);
   // A connection that stood before turned out to be dead: connects to the same server, which is no
   // new try.
-  Step connect_again(Lease lease, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step connect_again(Lease lease, const Pool& pool, WorkerContext& worker, const WorkKey& key);
   // The server broke off after the connect, which is not held against it here; goes on as next().
-  Step broken(Lease lease, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step broken(Lease lease, const Pool& pool, WorkerContext& worker, const WorkKey& key);
 
   const Server* server() const { return lease_.server(); }
   Fd take_fd() { return std::move(fd_); }
@@ -88,10 +88,12 @@ class Connector {
   int last_error() const { return last_error_; }
 
  private:
-  Step pick(const Pool& pool, WorkerContext& worker, uint64_t key_hash);
-  Step no_lease(NoServer why, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
-  Step wait(bool holding, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
-  Step join(bool holding, const Pool& pool, WorkerContext& worker, uint64_t key_hash);
+  Step pick(const Pool& pool, WorkerContext& worker, const WorkKey& key);
+  bool bind(const Pool& pool, WorkerContext& worker, const WorkKey& key);
+  Step wait_for_another(bool holding, const Pool& pool, WorkerContext& worker, const WorkKey& key);
+  Step no_lease(NoServer why, const Pool& pool, WorkerContext& worker, const WorkKey& key);
+  Step wait(bool holding, const Pool& pool, WorkerContext& worker, const WorkKey& key);
+  Step join(bool holding, const Pool& pool, WorkerContext& worker, const WorkKey& key);
   bool waits_elsewhere(const Pool& pool) const;
   bool is_newcomer(const Pool& pool) const;
   Step give_up();

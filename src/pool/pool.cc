@@ -25,16 +25,16 @@ enum class Count { counted, full, changed };
 // (LoadTable::release_slot) acquires.
 // The limit is kept by compare-and-swap: an addition that is taken back when it went too far would,
 // for a moment, make others see a full server that is not.
-Count count_one(const Candidate& candidate, std::optional<uint32_t> seen) {
-  LoadTable::Counter& active = candidate.server->active();
-  if (!seen && candidate.limit == kNoLimit) {
+Count count_one(Server& server, uint32_t limit, std::optional<uint32_t> seen) {
+  LoadTable::Counter& active = server.active();
+  if (!seen && limit == kNoLimit) {
     active.fetch_add(1, std::memory_order_relaxed);
     return Count::counted;
   }
   uint32_t current = seen ? *seen : active.load(std::memory_order_relaxed);
   // Who is told that it is full waits: it must see what was given back before (WaitLine).
-  if (current >= candidate.limit) current = active.load(std::memory_order_seq_cst);
-  while (current < candidate.limit) {
+  if (current >= limit) current = active.load(std::memory_order_seq_cst);
+  while (current < limit) {
     if (active.compare_exchange_weak(current, current + 1, std::memory_order_seq_cst)) {
       return Count::counted;
     }
@@ -48,8 +48,8 @@ bool is_full(const Candidate& candidate) {
   return candidate.server->active().load(std::memory_order_seq_cst) >= candidate.limit;
 }
 
-bool is_avoided(const Candidate& candidate, int64_t now_ms) {
-  return candidate.server->avoid_until_ms.load(std::memory_order_relaxed) > now_ms;
+bool is_avoided(const Server& server, int64_t now_ms) {
+  return server.avoid_until_ms.load(std::memory_order_relaxed) > now_ms;
 }
 
 void exclude(Exclusions& excluded, const std::vector<Candidate>& candidates,
@@ -81,7 +81,8 @@ class Search {
     uint32_t obstacles = 0;
     uint32_t repicks = 0;
     for (uint64_t round = 0;; ++round) {
-      PickContext context{want_.key_hash, mix64(want_.random + round), want_.now_ms};
+      PickContext context{want_.sticky_hash.value_or(want_.key_hash), mix64(want_.random + round),
+                          want_.now_ms};
       auto pick = balancer_.pick(context, excluded);
       if (!pick) return nullptr;
       const Candidate& candidate = candidates_[pick->index];
@@ -90,7 +91,7 @@ class Search {
         continue;
       }
       if (repicks == kRepicks) pick->seen.reset();
-      switch (count_one(candidate, pick->seen)) {
+      switch (count_one(*candidate.server, candidate.limit, pick->seen)) {
         case Count::counted:
           return candidate.server;
         case Count::changed:
@@ -108,7 +109,7 @@ class Search {
  private:
   // Excludes the candidate unless it may be used as far as avoiding goes.
   bool passes(uint32_t index, Exclusions& excluded) {
-    if (!pass_over_avoided_ || !is_avoided(candidates_[index], want_.now_ms)) return true;
+    if (!pass_over_avoided_ || !is_avoided(*candidates_[index].server, want_.now_ms)) return true;
     met_avoided_ = true;
     excluded.add(index);
     return false;
@@ -155,12 +156,14 @@ constexpr size_t kRanks = 6;
 }  // namespace
 
 Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
-           RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls)
+           RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls,
+           std::shared_ptr<StickyTable> sticky)
     : config_(std::move(config)),
       members_(std::move(members)),
       load_(load),
       budget_(budget),
       line_(load.line()),
+      sticky_(std::move(sticky)),
       tls_(std::move(tls)) {
   std::array<std::vector<Candidate>, kRanks> ranks;
   std::vector<uint64_t> seeds = seeds_of_members();
@@ -173,15 +176,22 @@ Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members
   }
   for (auto& candidates : ranks) {
     if (candidates.empty()) continue;
-    auto balancer = make_balancer(config_->balance, candidates, load.cursor());
-    groups_.push_back({std::move(candidates), std::move(balancer)});
+    auto balancer = make_balancer(*config_, candidates, load.cursor());
+    auto placement = sticky_ ? make_bounded_hash(candidates) : nullptr;
+    groups_.push_back({std::move(candidates), std::move(balancer), std::move(placement)});
   }
+  if (!sticky_) return;
+  for (uint32_t i = 0; i < members_.size(); ++i) {
+    numbers_.emplace_back(members_[i].server->number(), i);
+  }
+  std::sort(numbers_.begin(), numbers_.end());
 }
 
-std::shared_ptr<const Pool> Pool::with_balance(Balance balance) const {
+std::shared_ptr<const Pool> Pool::with_balance(Balance balance, LoadMetric metric) const {
   auto config = std::make_shared<PoolConfig>(*config_);
   config->balance = balance;
-  return std::make_shared<const Pool>(std::move(config), members_, load_, budget_, tls_);
+  config->load_metric = metric;
+  return std::make_shared<const Pool>(std::move(config), members_, load_, budget_, tls_, sticky_);
 }
 
 bool Pool::needs_key() const {
@@ -189,7 +199,7 @@ bool Pool::needs_key() const {
 }
 
 std::vector<uint64_t> Pool::seeds_of_members() const {
-  if (!needs_key()) return {};
+  if (!needs_key() && !sticky_) return {};
   // Over the members of all groups, so that a change of status gives no server another seed.
   std::vector<const Server*> servers;
   servers.reserve(members_.size());
@@ -211,19 +221,63 @@ std::unique_ptr<TlsSession> Pool::open_tls(int fd, const Server& server) const {
   return tls_->open(fd, has_host ? member->host : address);
 }
 
+const Member* Pool::find(uint32_t number) const {
+  auto found = std::lower_bound(numbers_.begin(), numbers_.end(), std::pair(number, uint32_t{0}));
+  if (found == numbers_.end() || found->first != number) return nullptr;
+  return &members_[found->second];
+}
+
+bool Pool::may_stick(const Member& member, const Want& want) {
+  bool is_tried =
+      std::find(want.tried.begin(), want.tried.end(), member.server) != want.tried.end();
+  if (is_tried || is_avoided(*member.server, want.now_ms)) return false;
+  if (member.status == ServerStatus::draining) return want.now_ms < member.sticks_until_ms;
+  return is_usable(member.status);
+}
+
+bool Pool::bind(const StickyKey& key, Want& want) const {
+  want.sticky_hash = key.hash;
+  want.only = nullptr;
+  auto number = sticky_->find(key, want.now_ms);
+  if (!number) return true;
+  const Member* member = find(*number);
+  if (member != nullptr && may_stick(*member, want)) {
+    want.only = member->server;
+    want.limit_of_only = member->limit;
+    return true;
+  }
+  return config_->sticky->fallback == StickyFallback::rebalance;
+}
+
+void Pool::stick(const WorkKey& key, const Server& server, int64_t now_ms) const {
+  if (!sticky_ || !key.sticky) return;
+  // Another pool's, after a reload: it means nothing here.
+  if (server.pool() == config_->name) sticky_->put(*key.sticky, server.number(), now_ms);
+}
+
+void Pool::note_use(const WorkKey& key, int64_t now_ms) const {
+  if (sticky_ && key.sticky) sticky_->find(*key.sticky, now_ms);
+}
+
 Result<Lease, NoServer> Pool::acquire(const Want& want) const {
+  if (want.only != nullptr) {
+    bool counted = count_one(*want.only, want.limit_of_only, {}) == Count::counted;
+    if (counted) return Lease(want.only);
+    return Unexpected{NoServer::all_full};
+  }
   // Kept between calls for its memory alone: no allocation on the usual path.
   thread_local Exclusions excluded;
   for (const Group& group : groups_) {
     excluded.clear();
     exclude(excluded, group.candidates, want.tried);
-    Search search(*group.balancer, group.candidates, want, true);
+    const Balancer& balancer = want.sticky_hash ? *group.placement : *group.balancer;
+    Search search(balancer, group.candidates, want, true);
     if (Server* server = search.run(excluded)) return Lease(server);
     bool full = search.met_full();
     if (search.met_avoided()) {
       excluded.clear();
       exclude(excluded, group.candidates, want.tried);
-      Search last_resort(*group.balancer, group.candidates, want, false);
+      Search last_resort(balancer, group.candidates, want, false);
       if (Server* server = last_resort.run(excluded)) return Lease(server);
       full = full || last_resort.met_full();
     }

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
@@ -12,6 +14,7 @@
 #include "pool/retry_budget.h"
 #include "pool/server.h"
 #include "pool/server_state.h"
+#include "pool/sticky_table.h"
 
 namespace lb {
 
@@ -22,7 +25,8 @@ struct Member {
   uint32_t weight = 1;
   uint32_t limit = kNoLimit;
   bool backup = false;
-  std::string host = {};  // the host name it was resolved from; "" = none
+  std::string host = {};                // the host name it was resolved from; "" = none
+  int64_t sticks_until_ms = INT64_MAX;  // monotonic; while draining, its sticky clients may come
 };
 
 // What acquire() found when it grants no lease.
@@ -31,12 +35,25 @@ enum class NoServer {
   all_full,     // usable servers exist, each at max_connections
 };
 
+// What a piece of work is known by.
+struct WorkKey {
+  WorkKey(uint64_t hashed = 0) : hash(hashed) {}
+  explicit WorkKey(const StickyKey& key) : sticky(key) {}
+
+  uint64_t hash = 0;                // for hash balancers
+  std::optional<StickyKey> sticky;  // in pools with stickiness; absent: goes where balance says
+};
+
 // What one connection, over all its tries, wants from a pool. One worker.
 struct Want {
   uint64_t key_hash = 0;
   uint64_t random = 0;
   int64_t now_ms = 0;
   std::vector<const Server*> tried;  // in this round; cleared by the caller to begin another
+  // Of work that sticks; see Pool::bind().
+  std::optional<uint64_t> sticky_hash;  // a new key is placed by it
+  Server* only = nullptr;               // nobody else will do
+  uint32_t limit_of_only = kNoLimit;
 };
 
 // A pool as one snapshot knows it: who is in it, who may be picked, and how. Immutable; any thread.
@@ -50,7 +67,8 @@ class Pool {
  public:
   // `load` and `budget` belong to the registry and outlive the pool.
   Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
-       RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls = nullptr);
+       RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls = nullptr,
+       std::shared_ptr<StickyTable> sticky = nullptr);
 
   const PoolConfig& config() const { return *config_; }
   const std::vector<Member>& members() const { return members_; }
@@ -62,7 +80,7 @@ class Pool {
     return groups_.empty() ? 0 : static_cast<uint32_t>(groups_.front().candidates.size());
   }
   // The same servers under another balancer.
-  std::shared_ptr<const Pool> with_balance(Balance balance) const;
+  std::shared_ptr<const Pool> with_balance(Balance balance, LoadMetric metric) const;
   bool needs_key() const;  // a hash balancer: Want::key_hash counts
   bool speaks_tls() const { return tls_ != nullptr; }
   const TlsClientContext* tls() const { return tls_.get(); }
@@ -73,6 +91,16 @@ class Pool {
   // each usable server go ahead until one of them was served.
   void let_waiters_try() const;
 
+  // Whether work with a key stays with one server here.
+  bool is_sticky() const { return sticky_ != nullptr; }
+  // Whom work with this key belongs to goes into `want`, whose `tried` and `now_ms` count. False:
+  // its server is gone, and it must not have another.
+  bool bind(const StickyKey& key, Want& want) const;
+  // The server accepted the work: it is the key's from now on, if there is one.
+  void stick(const WorkKey& key, const Server& server, int64_t now_ms) const;
+  // The key was in use until now.
+  void note_use(const WorkKey& key, int64_t now_ms) const;
+
   // Picks a server and counts one unit of work at it. Lock-free; exact across workers.
   Result<Lease, NoServer> acquire(const Want& want) const;
 
@@ -82,9 +110,12 @@ class Pool {
   struct Group {
     std::vector<Candidate> candidates;
     std::unique_ptr<Balancer> balancer;
+    std::unique_ptr<Balancer> placement;  // of new sticky keys
   };
 
-  std::vector<uint64_t> seeds_of_members() const;  // empty unless needs_key()
+  std::vector<uint64_t> seeds_of_members() const;  // empty where nothing is hashed
+  const Member* find(uint32_t number) const;
+  static bool may_stick(const Member& member, const Want& want);
 
   std::shared_ptr<const PoolConfig> config_;
   std::vector<Member> members_;
@@ -92,6 +123,9 @@ class Pool {
   LoadTable& load_;
   RetryBudget& budget_;
   WaitLine& line_;
+  std::shared_ptr<StickyTable> sticky_;
+  // Of a pool with stickiness: servers by number, with their index among the members.
+  std::vector<std::pair<uint32_t, uint32_t>> numbers_;
   std::shared_ptr<const TlsClientContext> tls_;
 };
 

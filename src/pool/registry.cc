@@ -45,6 +45,7 @@ PoolRegistry::~PoolRegistry() = default;
 PoolRegistry::Changes PoolRegistry::apply(const Config& config, const Names& names,
                                           int64_t drain_until_ms) {
   Changes changes;
+  drain_timeout_ = config.runtime.drain_timeout;
   for (auto& [name, state] : states_) {
     if (config.pools.contains(name)) continue;
     PoolConfig without_servers = *state->config;
@@ -65,6 +66,7 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
   bool was_checked = state.config && state.config->health_check.enabled;
   bool same_config = state.config && *state.config == config;
   if (!same_config) state.config = std::make_shared<const PoolConfig>(config);
+  if (!same_config) update_sticky(state);
   std::vector<Entry> before = std::move(state.entries);
   state.entries.clear();
   for (const ServerConfig& written : config.servers) {
@@ -98,6 +100,18 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
   if (!config.outlier_detection) end_ejections(state);
 }
 
+// The entries stay as long as there is stickiness at all.
+void PoolRegistry::update_sticky(PoolState& state) const {
+  const auto& config = state.config->sticky;
+  if (!config) return state.sticky.reset();
+  StickyTable::Limits limits{config->max_entries, config->ttl};
+  std::shared_ptr<StickyTable> before = state.sticky;
+  if (before && before->has_room_for(limits)) return before->set_limits(limits);
+  auto table = std::make_shared<StickyTable>(limits);
+  if (before) table->take_over(*before, clock_());
+  state.sticky = std::move(table);
+}
+
 std::shared_ptr<Server> PoolRegistry::make(PoolState& state, const ServerConfig& config) {
   auto server = std::make_shared<Server>(state.config->name, config.name, config.address,
                                          state.load, workers_);
@@ -122,6 +136,10 @@ std::shared_ptr<Server> PoolRegistry::take_back(const PoolState& state,
 }
 
 void PoolRegistry::remove(PoolState& state, Entry entry, int64_t drain_until_ms) {
+  // Where clients must not have another server, they are to be told so.
+  const auto& sticky = state.sticky;
+  bool rebalances = sticky && state.config->sticky->fallback == StickyFallback::rebalance;
+  if (rebalances) sticky->forget(entry.server->number());
   ServerState& removed = records_.at(entry.server.get()).state;
   ServerFacts facts = removed.facts();
   facts.removed = true;
@@ -160,6 +178,9 @@ void PoolRegistry::change(Server& server, const std::string& reason, Change chan
   if (!changed) return;
   PoolState& pool = *states_.at(server.pool());
   pool.dirty = true;
+  if (changed->to == ServerStatus::draining) {
+    record->second.sticks_until_ms = clock_() + drain_timeout_.count();
+  }
   note_recovery(record->second, *changed, *pool.config);
   if (on_status_changed) on_status_changed(server, *changed);
 }
@@ -386,12 +407,13 @@ std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
                        .weight = weight,
                        .limit = limit,
                        .backup = entry.config.backup,
-                       .host = entry.config.host});
+                       .host = entry.config.host,
+                       .sticks_until_ms = record_of(entry).sticks_until_ms});
     servers.push_back(entry.server);
   }
-  std::shared_ptr<const OwningPool> owning(
-      new OwningPool{std::move(servers),
-                     Pool(state.config, std::move(members), state.load, state.budget, state.tls)});
+  std::shared_ptr<const OwningPool> owning(new OwningPool{
+      std::move(servers),
+      Pool(state.config, std::move(members), state.load, state.budget, state.tls, state.sticky)});
   return {owning, &owning->pool};
 }
 

@@ -107,6 +107,7 @@ class PoolRegistry {
     AgentWish wish;
     Ejection ejection;
     SlowStart slow_start;
+    int64_t sticks_until_ms = INT64_MAX;  // once it drains
   };
   struct PoolState {
     explicit PoolState(size_t workers) : budget(workers) {}
@@ -114,7 +115,8 @@ class PoolRegistry {
     LoadTable load;
     RetryBudget budget;
     std::shared_ptr<const TlsClientContext> tls;
-    std::vector<Entry> entries;  // in the order of the configuration
+    std::vector<Entry> entries;           // in the order of the configuration
+    std::shared_ptr<StickyTable> sticky;  // null where nobody sticks
     std::shared_ptr<const Pool> pool;
     bool dirty = true;
   };
@@ -128,6 +130,7 @@ class PoolRegistry {
 
   void apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
                   int64_t drain_until_ms, Changes& changes);
+  void update_sticky(PoolState& state) const;
   std::shared_ptr<Server> take_back(const PoolState& state, const ServerConfig& config);
   std::shared_ptr<Server> make(PoolState& state, const ServerConfig& config);
   void remove(PoolState& state, Entry entry, int64_t drain_until_ms);
@@ -144,6 +147,7 @@ class PoolRegistry {
 
   const size_t workers_;
   const Clock clock_;
+  std::chrono::milliseconds drain_timeout_{0};
   std::map<std::string, std::unique_ptr<PoolState>> states_;
   std::vector<Removed> removed_;
   std::unordered_map<const Server*, Record> records_;

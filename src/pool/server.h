@@ -11,6 +11,7 @@
 #include "common/address.h"
 #include "pool/latency.h"
 #include "pool/load_table.h"
+#include "pool/reported_load.h"
 
 namespace lb {
 
@@ -34,6 +35,7 @@ class Server {
       : pool_(std::move(pool)),
         name_(std::move(name)),
         address_(address),
+        number_(next_number()),
         active_(load.acquire_slot()),
         line_(load.line()),
         cells_(workers) {}
@@ -41,6 +43,9 @@ class Server {
   const std::string& pool() const { return pool_; }
   const std::string& name() const { return name_; }
   const Address& address() const { return address_; }
+
+  // Never another server's, as long as the process lives.
+  uint32_t number() const { return number_; }
 
   // Work in progress, all workers.
   LoadTable::Counter& active() { return active_; }
@@ -58,13 +63,22 @@ class Server {
   // Peak EWMA of connect and first-byte time.
   Latency latency;
 
+  // What it says of its own load, in checks and responses.
+  ReportedLoad reported;
+
   ServerCell& cell(size_t worker) { return cells_[worker]; }
   const std::vector<ServerCell>& cells() const { return cells_; }
 
  private:
+  static uint32_t next_number() {
+    static std::atomic<uint32_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+
   const std::string pool_;
   const std::string name_;
   const Address address_;
+  const uint32_t number_;
   LoadTable::Counter& active_;
   WaitLine& line_;
   std::vector<ServerCell> cells_;
@@ -76,12 +90,14 @@ class Lease {
  public:
   Lease() = default;
   // Takes over a count that the caller has already added to server->active().
-  explicit Lease(Server* counted) : server_(counted) {}
-  Lease(Lease&& other) noexcept : server_(std::exchange(other.server_, nullptr)) {}
+  explicit Lease(Server* counted) : server_(counted), ticket_(counted->reported.begin_work()) {}
+  Lease(Lease&& other) noexcept
+      : server_(std::exchange(other.server_, nullptr)), ticket_(other.ticket_) {}
   Lease& operator=(Lease&& other) noexcept {
     if (this != &other) {
       reset();
       server_ = std::exchange(other.server_, nullptr);
+      ticket_ = other.ticket_;
     }
     return *this;
   }
@@ -94,6 +110,7 @@ class Lease {
   void reset() {
     if (server_ == nullptr) return;
     Server* server = std::exchange(server_, nullptr);
+    server->reported.end_work(ticket_);
     WaitLine& line = server->line();
     // From here on the server may be freed. Sequentially consistent, with waiting(): see WaitLine.
     server->active().fetch_sub(1, std::memory_order_seq_cst);
@@ -103,11 +120,13 @@ class Lease {
   // anybody who waits.
   void drop() {
     if (server_ == nullptr) return;
+    server_->reported.end_work(ticket_);
     std::exchange(server_, nullptr)->active().fetch_sub(1, std::memory_order_seq_cst);
   }
 
  private:
   Server* server_ = nullptr;
+  uint32_t ticket_ = 0;  // of ReportedLoad
 };
 
 }  // namespace lb

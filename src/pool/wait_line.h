@@ -31,6 +31,7 @@ class Place final : public ListHook, public std::enable_shared_from_this<Place> 
       : line_(line), mailbox_(mailbox), wanted_(wanted), waiter_(&waiter) {}
 
   WaitLine& line() { return line_; }
+  const Server* wanted() const { return wanted_; }
 
  private:
   friend class WaitLine;

@@ -85,7 +85,7 @@ std::vector<BrokenFile> broken_http() {
       {with_route("{pool: db, split: {db: 1}}"), 6, 25, route + ".split",
        "does not go with 'pool'"},
       {with_route("{pool: db, respond: {}}"), 6, 25, route + ".respond", "does one thing"},
-      {with_route("{pool: db, sticky: {by: cookie}}"), 6, 25, route + ".sticky", "not built"},
+      {with_route("{pool: db, sticky: {by: cookie}}"), 6, 33, route + ".sticky", "must be off"},
       {with_route("{pool: db, jwt: shop}"), 6, 25, route + ".jwt", "not built"},
       {with_route("{pool: db, cache: on}"), 6, 25, route + ".cache", "reserved"},
       {with_route("{pool: db, balance: fastest}"), 6, 34, route + ".balance", "not one of"},

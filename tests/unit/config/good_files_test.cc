@@ -302,6 +302,8 @@ TEST(GoodFiles, AWordAndItsAliasesNameTheSameAlgorithm) {
       {"weighted", Balance::round_robin},
       {"least_connections", Balance::least_connections},
       {"least_response_time", Balance::least_response_time},
+      {"least_load", Balance::least_load},
+      {"{least_load: cpu}", Balance::least_load},
       {"source_ip_hash", Balance::source_ip_hash},
       {"ip_hash", Balance::source_ip_hash},
       {"hash", Balance::hash},

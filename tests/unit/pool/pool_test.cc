@@ -11,12 +11,10 @@
 namespace lb {
 namespace {
 
-constexpr Balance kAll[] = {Balance::round_robin,
-                            Balance::least_connections,
-                            Balance::least_response_time,
-                            Balance::source_ip_hash,
-                            Balance::hash,
-                            Balance::random};
+constexpr Balance kAll[] = {
+    Balance::round_robin, Balance::least_connections, Balance::least_response_time,
+    Balance::least_load,  Balance::source_ip_hash,    Balance::hash,
+    Balance::random};
 
 struct World {
   explicit World(size_t count, Balance balance = Balance::round_robin)
@@ -109,7 +107,10 @@ TEST_P(EveryBalance, TheLimitIsNeverExceededUnderContention) {
     Numbers numbers(static_cast<uint64_t>(thread));
     std::vector<Lease> held;
     for (int i = 0; i < 5'000; ++i) {
-      auto lease = pool.acquire({numbers.next(), numbers.next(), 0, {}});
+      Want want;
+      want.key_hash = numbers.next();
+      want.random = numbers.next();
+      auto lease = pool.acquire(want);
       if (!lease) {
         ++refused;
         held.clear();

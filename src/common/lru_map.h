@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace lb {
+
+// A hash map that holds at most so many entries: a new one takes the place of the least recently
+// used. Key and value lie in one node with three 32-bit links, nodes in blocks, so that memory
+// grows with the entries and never moves them; buckets are four bytes. `Hash` must mix well: its
+// low bits choose the bucket. One thread at a time.
+template <typename Key, typename Value, typename Hash>
+class LruMap {
+ public:
+  explicit LruMap(size_t capacity) : capacity_(std::max<size_t>(1, capacity)) {}
+  LruMap(LruMap&&) = default;
+  LruMap& operator=(LruMap&&) = default;
+
+  size_t size() const { return size_; }
+
+  // Null where there is none. Not a use.
+  Value* find(const Key& key) {
+    uint32_t index = locate(key);
+    return index == kNone ? nullptr : &node(index).value;
+  }
+  // The same, and it is now the most recently used.
+  Value* use(const Key& key) {
+    uint32_t index = locate(key);
+    if (index == kNone) return nullptr;
+    if (index != newest_) {
+      unlink(index);
+      link_newest(index);
+    }
+    return &node(index).value;
+  }
+  // Takes the place of what was there; the most recently used.
+  void put(const Key& key, Value value) {
+    if (Value* known = use(key)) {
+      *known = std::move(value);
+      return;
+    }
+    while (size_ >= capacity_) erase(oldest_);
+    if (size_ >= buckets_.size()) grow();
+    uint32_t index = allocate();
+    Node& added = node(index);
+    added.key = key;
+    added.value = std::move(value);
+    uint32_t& bucket = buckets_[slot(key)];
+    added.next = bucket;
+    bucket = index;
+    link_newest(index);
+    ++size_;
+  }
+  bool erase(const Key& key) {
+    uint32_t index = locate(key);
+    if (index != kNone) erase(index);
+    return index != kNone;
+  }
+  void set_capacity(size_t capacity) {
+    capacity_ = std::max<size_t>(1, capacity);
+    while (size_ > capacity_) erase(oldest_);
+  }
+  // Erases from the least recently used on, for as long as `done(key, value)` holds.
+  template <typename Done>
+  void erase_oldest_while(Done done) {
+    while (oldest_ != kNone && done(node(oldest_).key, node(oldest_).value)) erase(oldest_);
+  }
+  // Erases every entry for which `gone(key, value)` holds.
+  template <typename Gone>
+  void erase_if(Gone gone) {
+    for (uint32_t index = oldest_; index != kNone;) {
+      uint32_t after = node(index).newer;
+      if (gone(node(index).key, node(index).value)) erase(index);
+      index = after;
+    }
+  }
+  // From the most recently used on, until `visit(key, value)` says false.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (uint32_t index = newest_; index != kNone; index = node(index).older) {
+      if (!visit(node(index).key, node(index).value)) return;
+    }
+  }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr size_t kBlock = 64;
+
+  struct Node {
+    Key key{};
+    Value value{};
+    uint32_t next = kNone;   // in its bucket, or of the free ones
+    uint32_t newer = kNone;  // by use
+    uint32_t older = kNone;
+  };
+
+  Node& node(uint32_t index) { return blocks_[index / kBlock][index % kBlock]; }
+  const Node& node(uint32_t index) const { return blocks_[index / kBlock][index % kBlock]; }
+  size_t slot(const Key& key) const { return Hash()(key) & (buckets_.size() - 1); }
+
+  uint32_t locate(const Key& key) const {
+    if (buckets_.empty()) return kNone;
+    uint32_t index = buckets_[slot(key)];
+    while (index != kNone && !(node(index).key == key)) index = node(index).next;
+    return index;
+  }
+
+  uint32_t allocate() {
+    if (free_ != kNone) return std::exchange(free_, node(free_).next);
+    if (used_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Node[]>(kBlock));
+    return used_++;
+  }
+
+  void erase(uint32_t index) {
+    Node& gone = node(index);
+    uint32_t* link = &buckets_[slot(gone.key)];
+    while (*link != index) link = &node(*link).next;
+    *link = gone.next;
+    unlink(index);
+    gone.key = {};
+    gone.value = {};
+    gone.next = free_;
+    free_ = index;
+    --size_;
+  }
+
+  void unlink(uint32_t index) {
+    Node& it = node(index);
+    (it.newer == kNone ? newest_ : node(it.newer).older) = it.older;
+    (it.older == kNone ? oldest_ : node(it.older).newer) = it.newer;
+  }
+
+  void link_newest(uint32_t index) {
+    Node& it = node(index);
+    it.newer = kNone;
+    it.older = newest_;
+    (newest_ == kNone ? oldest_ : node(newest_).newer) = index;
+    newest_ = index;
+  }
+
+  void grow() {
+    buckets_.assign(std::max<size_t>(16, std::bit_ceil(size_ + 1) * 2), kNone);
+    for (uint32_t index = oldest_; index != kNone; index = node(index).newer) {
+      uint32_t& bucket = buckets_[slot(node(index).key)];
+      node(index).next = bucket;
+      bucket = index;
+    }
+  }
+
+  size_t capacity_;
+  size_t size_ = 0;
+  std::vector<std::unique_ptr<Node[]>> blocks_;
+  std::vector<uint32_t> buckets_;  // a power of two
+  uint32_t used_ = 0;              // nodes that were ever in use
+  uint32_t free_ = kNone;
+  uint32_t newest_ = kNone;
+  uint32_t oldest_ = kNone;
+};
+
+}  // namespace lb

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace lb {
+
+// What makes the work of one client stay with one server.
+enum class StickyBy : uint8_t { source_ip, header };
+
+// What becomes of a client whose server is gone.
+enum class StickyFallback : uint8_t {
+  rebalance,  // another server is its own from then on
+  reject,
+};
+
+struct StickyConfig {
+  StickyBy by = StickyBy::source_ip;
+  std::string header = {};                   // its name, in any case
+  std::chrono::milliseconds ttl{3'600'000};  // since the last use
+  uint32_t max_entries = 1'000'000;          // the least recently used go
+  StickyFallback fallback = StickyFallback::rebalance;
+
+  friend bool operator==(const StickyConfig&, const StickyConfig&) = default;
+};
+
+}  // namespace lb

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "pool/sticky_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/clock.h"
+
+namespace lb {
+
+namespace {
+
+constexpr int64_t kTick_ms = 100;
+// Small tables are one shard, whose order of use is exact.
+constexpr uint32_t kLeastToShard = 16'384;
+constexpr size_t kShards = 64;
+
+size_t shards_for(uint32_t max_entries) {
+  return max_entries < kLeastToShard ? 1 : kShards;
+}
+
+}  // namespace
+
+StickyTable::StickyTable(const Limits& limits)
+    : began_ms_(monotonic_ms()), shards_(shards_for(limits.max_entries)) {
+  set_limits(limits);
+}
+
+bool StickyTable::has_room_for(const Limits& limits) const {
+  return shards_.size() == shards_for(limits.max_entries);
+}
+
+void StickyTable::set_limits(const Limits& limits) {
+  ttl_.store(static_cast<uint32_t>(limits.ttl.count() / kTick_ms), std::memory_order_relaxed);
+  for (Shard& shard : shards_) {
+    std::lock_guard lock(shard.mutex);
+    shard.entries.set_capacity(limits.max_entries / shards_.size());
+  }
+}
+
+void StickyTable::take_over(const StickyTable& before, int64_t now_ms) {
+  for (const View& entry : before.list(SIZE_MAX, now_ms)) {
+    Shard& its = shard(entry.hash);
+    std::lock_guard lock(its.mutex);
+    its.entries.put(entry.hash, {entry.server, tick(entry.used_ms), tick(entry.until_ms)});
+  }
+}
+
+uint32_t StickyTable::tick(int64_t at_ms) const {
+  if (at_ms == INT64_MAX) return UINT32_MAX;
+  return static_cast<uint32_t>(
+      std::clamp<int64_t>((at_ms - began_ms_) / kTick_ms, 0, UINT32_MAX - 1));
+}
+
+int64_t StickyTable::time_of(uint32_t tick) const {
+  return tick == UINT32_MAX ? INT64_MAX : began_ms_ + tick * kTick_ms;
+}
+
+bool StickyTable::is_over(const Entry& entry, uint32_t now) const {
+  return now >= entry.until ||
+         now - std::min(now, entry.used) >= ttl_.load(std::memory_order_relaxed);
+}
+
+std::optional<uint32_t> StickyTable::find(const StickyKey& key, int64_t now_ms) {
+  uint32_t now = tick(now_ms);
+  uint32_t until = tick(key.valid_until_ms);
+  Shard& its = shard(key.hash);
+  std::lock_guard lock(its.mutex);
+  Entry* entry = its.entries.use(key.hash);
+  if (entry == nullptr) return {};
+  if (is_over(*entry, now)) {
+    its.entries.erase(key.hash);
+    return {};
+  }
+  entry->used = now;
+  entry->until = std::max(entry->until, until);
+  return entry->server;
+}
+
+void StickyTable::put(const StickyKey& key, uint32_t server, int64_t now_ms) {
+  uint32_t now = tick(now_ms);
+  uint32_t until = tick(key.valid_until_ms);
+  Shard& its = shard(key.hash);
+  std::lock_guard lock(its.mutex);
+  if (Entry* known = its.entries.use(key.hash)) {
+    bool goes_on = !is_over(*known, now);
+    *known = {server, now, goes_on ? std::max(known->until, until) : until};
+    return;
+  }
+  // A few that nobody will ask for again make room, so that a table does not stay as large as it
+  // once was.
+  int left = 2;
+  its.entries.erase_oldest_while(
+      [&](uint64_t, const Entry& oldest) { return left-- > 0 && is_over(oldest, now); });
+  its.entries.put(key.hash, {server, now, until});
+}
+
+void StickyTable::erase(uint64_t hash) {
+  Shard& its = shard(hash);
+  std::lock_guard lock(its.mutex);
+  its.entries.erase(hash);
+}
+
+void StickyTable::forget(uint32_t server) {
+  for (Shard& shard : shards_) {
+    std::lock_guard lock(shard.mutex);
+    shard.entries.erase_if([=](uint64_t, const Entry& entry) { return entry.server == server; });
+  }
+}
+
+size_t StickyTable::size() const {
+  size_t size = 0;
+  for (const Shard& shard : shards_) {
+    std::lock_guard lock(shard.mutex);
+    size += shard.entries.size();
+  }
+  return size;
+}
+
+std::vector<StickyTable::View> StickyTable::list(size_t at_most, int64_t now_ms) const {
+  std::vector<View> views;
+  uint32_t now = tick(now_ms);
+  int64_t ttl_ms = ttl_.load(std::memory_order_relaxed) * kTick_ms;
+  for (const Shard& shard : shards_) {
+    size_t left = at_most;
+    std::lock_guard lock(shard.mutex);
+    shard.entries.for_each([&](uint64_t hash, const Entry& entry) {
+      if (left-- == 0) return false;
+      if (is_over(entry, now)) return true;
+      int64_t used_ms = time_of(entry.used);
+      views.push_back({hash, entry.server, used_ms, time_of(entry.until),
+                       std::min(used_ms + ttl_ms, time_of(entry.until))});
+      return true;
+    });
+  }
+  std::sort(views.begin(), views.end(),
+            [](const View& a, const View& b) { return a.used_ms > b.used_ms; });
+  if (views.size() > at_most) views.resize(at_most);
+  return views;
+}
+
+}  // namespace lb

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "common/lru_map.h"
+
+namespace lb {
+
+// What a client is known by in a pool: a hash of the value, the same on every machine, so that
+// balancers without shared state place it alike.
+struct StickyKey {
+  uint64_t hash = 0;
+  // When what it rests on ends, such as a token (monotonic); INT64_MAX: never.
+  int64_t valid_until_ms = INT64_MAX;
+};
+
+// Who sticks to which server of one pool: one table for all workers, kept over reloads. At most
+// `max_entries`, the least recently used go; an entry ends `ttl` after its last use, or when what
+// it rests on is no longer valid. Any thread; a look-up takes one short lock of its shard, held for
+// memory work alone. About 45 bytes an entry.
+class StickyTable {
+ public:
+  struct Limits {
+    uint32_t max_entries = 1'000'000;
+    std::chrono::milliseconds ttl{3'600'000};
+  };
+
+  explicit StickyTable(const Limits& limits);
+  StickyTable(const StickyTable&) = delete;
+  StickyTable& operator=(const StickyTable&) = delete;
+
+  // Whether set_limits() will do; else another table takes over the entries of this one.
+  bool has_room_for(const Limits& limits) const;
+  // Entries that are too many now go at once.
+  void set_limits(const Limits& limits);
+  void take_over(const StickyTable& before, int64_t now_ms);
+
+  // The number (Server::number()) of the key's server. That is a use of the entry; a later
+  // `valid_until_ms` prolongs it.
+  std::optional<uint32_t> find(const StickyKey& key, int64_t now_ms);
+  // The key's server from now on.
+  void put(const StickyKey& key, uint32_t server, int64_t now_ms);
+  void erase(uint64_t hash);
+  // Drops the entries of a server that is gone for good.
+  void forget(uint32_t server);
+
+  size_t size() const;
+
+  struct View {
+    uint64_t hash;
+    uint32_t server;
+    int64_t used_ms;   // monotonic
+    int64_t until_ms;  // of what it rests on; INT64_MAX: for ever
+    int64_t ends_ms;   // unless it is used
+  };
+  // At most so many live entries, the latest first.
+  std::vector<View> list(size_t at_most, int64_t now_ms) const;
+
+ private:
+  // Times are tenths of seconds since the table was made, in 32 bits.
+  struct Entry {
+    uint32_t server = 0;
+    uint32_t used = 0;
+    uint32_t until = UINT32_MAX;  // of what it rests on
+  };
+  struct HashOfKey {
+    size_t operator()(uint64_t hash) const { return static_cast<size_t>(hash); }
+  };
+  struct alignas(64) Shard {
+    mutable std::mutex mutex;
+    LruMap<uint64_t, Entry, HashOfKey> entries{1};
+  };
+
+  Shard& shard(uint64_t hash) { return shards_[hash >> 58 & (shards_.size() - 1)]; }
+  uint32_t tick(int64_t at_ms) const;
+  int64_t time_of(uint32_t tick) const;
+  bool is_over(const Entry& entry, uint32_t now) const;
+
+  const int64_t began_ms_;
+  std::atomic<uint32_t> ttl_{0};
+  std::vector<Shard> shards_;
+};
+
+}  // namespace lb

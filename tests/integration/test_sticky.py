@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Clients that stay with the server that they had."""
+
+import collections
+import json
+import time
+
+import pytest
+from lbtest import names_itself, tcp_config
+from lbtest.http import asks, http_config, response, serves
+
+CLIENTS = [f"127.0.1.{number}" for number in range(1, 41)]
+
+
+def who_answers(proxy, source):
+    with proxy.connect(source=source and f"{source}:0") as client:
+        return client.receive_line().decode().strip()
+
+
+def homes(proxy):
+    """The server of every client."""
+    return {client: who_answers(proxy, client) for client in CLIENTS}
+
+
+def config(servers, left_out=(), **sticky):
+    kept = [{"name": name, "address": address, **more} for name, (address, more) in servers.items()
+            if name not in left_out]
+    return tcp_config(*kept, runtime={"workers": 2, "drain_timeout": "1s"},
+                      pool={"sticky": {"by": "source_ip", **sticky}})
+
+
+@pytest.fixture
+def three(server):
+    return {name: (server(names_itself(name)), {}) for name in ("a", "b", "c")}
+
+
+@pytest.mark.fast
+def test_a_client_stays_with_its_server(lb, three):
+    proxy = lb(config(three))
+    first = homes(proxy)
+    assert set(first.values()) == {"a", "b", "c"}
+    assert homes(proxy) == first
+
+
+@pytest.mark.fast
+def test_only_the_clients_of_a_removed_server_move_and_they_do_not_move_back(lb, three):
+    proxy = lb(config(three))
+    first = homes(proxy)
+    proxy.reload(config(three, left_out="b"))
+    moved = homes(proxy)
+    for client in CLIENTS:
+        assert moved[client] in "ac" if first[client] == "b" else moved[client] == first[client]
+    proxy.reload(config(three))
+    assert homes(proxy) == moved
+
+
+@pytest.mark.fast
+def test_weight_zero_keeps_those_who_are_there(lb, three):
+    proxy = lb(config(three))
+    first = homes(proxy)
+    three["c"] = (three["c"][0], {"weight": 0})
+    proxy.reload(config(three))
+    assert homes(proxy) == first
+    newcomers = {who_answers(proxy, f"127.0.2.{number}") for number in range(1, 21)}
+    assert newcomers == {"a", "b"}
+
+
+def test_where_nobody_may_move_clients_of_a_server_that_is_gone_are_reset(lb, three):
+    proxy = lb(config(three, fallback="reject"))
+    first = homes(proxy)
+    proxy.reload(config(three, left_out="b", fallback="reject"))
+    for client in CLIENTS:
+        if first[client] != "b":
+            assert who_answers(proxy, client) == first[client]
+            continue
+        with pytest.raises(ConnectionResetError):
+            who_answers(proxy, client)
+    proxy.reload(config(three, fallback="reject"))
+    assert homes(proxy) == first
+
+
+def test_the_least_recently_used_entries_go(lb, three):
+    proxy = lb(config(three, max_entries=5))
+    first = homes(proxy)
+    kept = CLIENTS[-5:]
+    three["b"] = (three["b"][0], {"weight": 0})
+    proxy.reload(config(three, max_entries=5))
+    for client in kept:
+        assert who_answers(proxy, client) == first[client], "also where b takes nobody new"
+    newly_placed = [client for client in CLIENTS if client not in kept and first[client] == "b"]
+    assert newly_placed and all(who_answers(proxy, client) != "b" for client in newly_placed)
+
+
+def test_an_entry_ends_when_it_is_not_used_for_its_ttl(lb, three):
+    proxy = lb(config(three, ttl="1s"))
+    first = homes(proxy)
+    lost = next(client for client in CLIENTS if first[client] == "b")
+    three["b"] = (three["b"][0], {"weight": 0})
+    proxy.reload(config(three, ttl="1s"))
+    assert who_answers(proxy, lost) == "b"
+    time.sleep(1.3)  # asking would be a use
+    assert who_answers(proxy, lost) != "b"
+
+
+def report(**load):
+    """A server that answers each check with its load."""
+    body = json.dumps(load)
+
+    def behaviour(connection):
+        while connection.receive_line() != b"\r\n":
+            pass
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        connection.finish()
+
+    return behaviour
+
+
+@pytest.mark.parametrize("balance,best", [("least_load", "a"), ({"least_load": "memory"}, "b")])
+def test_least_load_goes_by_what_servers_report(lb, server, balance, best):
+    a = server(names_itself("a"), address="127.0.0.1:0")
+    b = server(names_itself("b"), address="127.0.0.2:0")
+    checks = server(report(cpu=10, memory=90))
+    server(report(cpu=90, memory=10), address=f"127.0.0.2:{checks.port}")
+    check = {"type": "http", "port": checks.port, "interval": "1s"}
+    proxy = lb(tcp_config({"name": "a", "address": a}, {"name": "b", "address": b},
+                          pool={"balance": balance, "health_check": check}))
+    heard = collections.Counter(who_answers(proxy, None) for _ in range(50))
+    assert heard[best] == 50
+
+
+def shop(name, cpu):
+    """An application that says who it is and how busy."""
+    load = f"endpoint-load-metrics: TEXT cpu_utilization={cpu}"
+    return serves(lambda _: response(name.encode(), headers=[load]))
+
+
+@pytest.mark.fast
+def test_carts_stay_and_pictures_go_where_the_load_is_least(lb, server):
+    servers = [{"name": name, "address": server(shop(name, cpu))}
+               for name, cpu in (("a", 0.9), ("b", 0.1), ("c", 0.8))]
+    routes = [{"match": {"path": "/pictures/*"}, "pool": "back", "sticky": "off", "balance": "least_load"},
+              {"pool": "back"}]
+    config = http_config(*servers, pool={"sticky": {"by": "header", "header": "X-Session"}})
+    listener = next(iter(config["listeners"].values()))
+    name = listener.pop("pool")
+    listener["routes"] = [{**route, "pool": name} for route in routes]
+    proxy = lb(config)
+
+    def cart(session):
+        with proxy.connect() as client:
+            got = asks(client, path="/cart", headers=[f"X-Session: {session}"])
+            assert got.header("endpoint-load-metrics") is None, "that is for the balancer alone"
+            return got.body.decode()
+
+    sessions = [f"session-{number}" for number in range(30)]
+    homes = {session: cart(session) for session in sessions}
+    assert set(homes.values()) == {"a", "b", "c"}
+    with proxy.connect() as client:
+        pictures = collections.Counter(
+            asks(client, method="PUT", path="/pictures/1", body=b"x", headers=["X-Session: session-1"]).body
+            for _ in range(30))
+    assert pictures == {b"b": 30}, "b has the least to do, whoever asks"
+    assert {session: cart(session) for session in sessions} == homes

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "pool/sticky_table.h"
+
+#include <gtest/gtest.h>
+
+#include "common/clock.h"
+#include "servers.h"
+
+namespace lb {
+namespace {
+
+using std::chrono::milliseconds;
+
+StickyKey key(uint64_t number) {
+  return {mix64(number)};
+}
+
+TEST(StickyTable, AKeyKeepsItsServerWhileItIsUsed) {
+  StickyTable table({.max_entries = 10, .ttl = milliseconds(1'000)});
+  int64_t now_ms = monotonic_ms();
+  EXPECT_FALSE(table.find(key(1), now_ms));
+  table.put(key(1), 7, now_ms);
+  EXPECT_EQ(table.find(key(1), now_ms + 900), 7u);
+  EXPECT_EQ(table.find(key(1), now_ms + 1'800), 7u) << "since the last use";
+  EXPECT_FALSE(table.find(key(1), now_ms + 2'900));
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST(StickyTable, AnotherServerTakesThePlaceOfTheOneBefore) {
+  StickyTable table({});
+  table.put(key(1), 7, monotonic_ms());
+  table.put(key(1), 8, monotonic_ms());
+  EXPECT_EQ(table.find(key(1), monotonic_ms()), 8u);
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST(StickyTable, AnEntryEndsWithTheNewestTokenSeen) {
+  StickyTable table({.max_entries = 10, .ttl = milliseconds(3'600'000)});
+  int64_t now_ms = monotonic_ms();
+  StickyKey first{1, now_ms + 60'000};
+  StickyKey refreshed{1, now_ms + 120'000};
+  table.put(first, 7, now_ms);
+  EXPECT_TRUE(table.find(first, now_ms + 58'000));
+  EXPECT_TRUE(table.find(refreshed, now_ms + 58'000));
+  EXPECT_TRUE(table.find(first, now_ms + 118'000)) << "an older token shortens nothing";
+  EXPECT_FALSE(table.find(first, now_ms + 121'000));
+}
+
+TEST(StickyTable, TheLeastRecentlyUsedGo) {
+  StickyTable table({.max_entries = 3, .ttl = milliseconds(60'000)});
+  int64_t now_ms = monotonic_ms();
+  for (uint64_t i = 1; i <= 3; ++i) table.put(key(i), 7, now_ms);
+  EXPECT_TRUE(table.find(key(1), now_ms));
+  table.put(key(4), 7, now_ms);
+  EXPECT_EQ(table.size(), 3u);
+  EXPECT_FALSE(table.find(key(2), now_ms));
+  EXPECT_TRUE(table.find(key(1), now_ms));
+  table.set_limits({.max_entries = 1, .ttl = milliseconds(60'000)});
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_TRUE(table.find(key(1), now_ms)) << "the one that was used last";
+}
+
+TEST(StickyTable, HoldsNoMoreThanItMayHoweverManyCome) {
+  for (uint32_t most : {1u, 100u, 20'000u}) {
+    StickyTable table({.max_entries = most});
+    for (uint64_t i = 0; i < 50'000; ++i) table.put(key(i), 7, monotonic_ms());
+    EXPECT_LE(table.size(), most);
+    EXPECT_GE(table.size(), most * 9 / 10);
+  }
+}
+
+TEST(StickyTable, ForgetsTheEntriesOfOneServer) {
+  StickyTable table({});
+  int64_t now_ms = monotonic_ms();
+  for (uint64_t i = 0; i < 1'000; ++i) table.put(key(i), static_cast<uint32_t>(i % 4), now_ms);
+  table.forget(2);
+  EXPECT_EQ(table.size(), 750u);
+  for (uint64_t i = 0; i < 1'000; ++i)
+    EXPECT_EQ(table.find(key(i), now_ms).has_value(), i % 4 != 2);
+}
+
+TEST(StickyTable, AnotherTableTakesOverWhatIsThere) {
+  StickyTable small({.max_entries = 1'000});
+  StickyTable::Limits large{.max_entries = 1'000'000};
+  EXPECT_TRUE(small.has_room_for({.max_entries = 10}));
+  EXPECT_FALSE(small.has_room_for(large));
+  int64_t now_ms = monotonic_ms();
+  for (uint64_t i = 0; i < 1'000; ++i) small.put(key(i), static_cast<uint32_t>(i), now_ms);
+  StickyTable table(large);
+  table.take_over(small, now_ms);
+  for (uint64_t i = 0; i < 1'000; ++i) EXPECT_EQ(table.find(key(i), now_ms), i);
+}
+
+TEST(StickyTable, ListsTheLatestFirst) {
+  StickyTable table({.max_entries = 100'000, .ttl = milliseconds(60'000)});
+  int64_t now_ms = monotonic_ms() + 1'000;
+  for (uint64_t i = 0; i < 100; ++i) {
+    table.put(key(i), 7, now_ms + 1'000 * static_cast<int64_t>(i));
+  }
+  auto list = table.list(10, now_ms + 99'000);
+  ASSERT_EQ(list.size(), 10u);
+  EXPECT_EQ(list[0].hash, key(99).hash);
+  EXPECT_EQ(list[9].hash, key(90).hash);
+  EXPECT_NEAR(static_cast<double>(list[0].ends_ms - list[0].used_ms), 60'000, 100);
+  EXPECT_EQ(table.list(1'000, now_ms + 99'000).size(), 60u) << "the others are over";
+}
+
+TEST(StickyTable, ManyThreadsSeeOneTable) {
+  StickyTable table({.max_entries = 100'000});
+  int64_t now_ms = monotonic_ms();
+  run_threads(4, [&](int thread) {
+    for (uint64_t i = 0; i < 5'000; ++i) {
+      auto number = static_cast<uint32_t>(i);
+      table.put(key(i), number, now_ms);
+      EXPECT_EQ(table.find(key(i), now_ms), number);
+      if (thread == 0 && i % 1'000 == 0) table.forget(UINT32_MAX);
+    }
+  });
+  EXPECT_EQ(table.size(), 5'000u);
+}
+
+}  // namespace
+}  // namespace lb
