@@ -53,7 +53,8 @@ TlsClientSettings settings_of(const PoolTlsConfig& config) {
           .server_name = config.server_name,
           .certificate_file = config.certificate,
           .key_file = config.key,
-          .alpn = config.alpn};
+          .alpn = config.alpn,
+          .resumes_sessions = true};
 }
 
 std::vector<std::string> files_of(const TlsServerSettings& settings) {

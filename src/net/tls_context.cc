@@ -41,12 +41,36 @@ Status<> load_own_certificate(SSL_CTX* context, const TlsClientSettings& setting
 
 }  // namespace
 
+// What its connections know of where they come from.
+struct TlsClientContext::Connection final : TlsOrigin {
+  Connection(TlsContextHandle made_by, std::shared_ptr<TlsServerSessions> all, std::string server)
+      : context(std::move(made_by)), sessions(std::move(all)), key(std::move(server)) {}
+
+  static int keep_session(SSL* ssl, SSL_SESSION* session) {
+    const auto& self = *static_cast<const Connection*>(SSL_get_app_data(ssl));
+    self.sessions->keep(self.key, session);
+    return 0;  // it stays OpenSSL's
+  }
+  void handshake_failed() const override {
+    if (sessions) sessions->forget(key);
+  }
+
+  const TlsContextHandle context;
+  const std::shared_ptr<TlsServerSessions> sessions;  // null where none are taken up
+  const std::string key;
+};
+
 Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(
     const TlsClientSettings& settings) {
   TlsContextHandle context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   set_common_options(context.get());
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  if (settings.resumes_sessions) {
+    SSL_CTX_set_session_cache_mode(context.get(),
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context.get(), Connection::keep_session);
+  }
   if (auto loaded = load_authorities(context.get(), settings); !loaded) {
     return Unexpected{loaded.error()};
   }
@@ -62,7 +86,8 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(
       new TlsClientContext(settings, std::move(context)));
 }
 
-std::unique_ptr<TlsSession> TlsClientContext::open(int fd, std::string_view name) const {
+std::unique_ptr<TlsSession> TlsClientContext::open(int fd, std::string_view name,
+                                                   std::string_view address) const {
   SSL* ssl = SSL_new(context_.get());
   SSL_set_connect_state(ssl);
   std::string known(settings_.server_name.empty() ? name : settings_.server_name);
@@ -77,7 +102,13 @@ std::unique_ptr<TlsSession> TlsClientContext::open(int fd, std::string_view name
       X509_VERIFY_PARAM_set1_host(rules, known.data(), known.size());
     }
   }
-  return std::make_unique<TlsSession>(ssl, fd, context_);
+  // Whom a session was verified as belongs to it: it is not verified again.
+  std::string key = settings_.resumes_sessions ? known + ' ' + std::string(address) : std::string();
+  auto connection = std::make_shared<const Connection>(
+      context_, settings_.resumes_sessions ? sessions_ : nullptr, std::move(key));
+  SSL_set_app_data(ssl, const_cast<Connection*>(connection.get()));
+  if (connection->sessions) connection->sessions->offer(connection->key, ssl);
+  return std::make_unique<TlsSession>(ssl, fd, std::move(connection));
 }
 
 }  // namespace lb

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "net/tls_server_sessions.h"
 #include "net/tls_session.h"
 
 struct ssl_ctx_st;
@@ -24,6 +25,7 @@ struct TlsClientSettings {
   std::string certificate_file = {};  // PEM, shown when the server asks; with key_file
   std::string key_file = {};
   std::vector<std::string> alpn = {};  // by preference; empty = none offered
+  bool resumes_sessions = false;       // one connection goes on where an earlier one has been
 
   friend bool operator==(const TlsClientSettings&, const TlsClientSettings&) = default;
 };
@@ -36,15 +38,20 @@ class TlsClientContext {
 
   // For a connection (connected, or still connecting) to the server called `name`: a host name, or
   // an IP address without port, which is verified as an address and not sent as SNI. The name of
-  // the settings wins; without any name, only the chain is verified.
-  std::unique_ptr<TlsSession> open(int fd, std::string_view name) const;
+  // the settings wins; without any name, only the chain is verified. Sessions are those of one
+  // `address`, with its port.
+  std::unique_ptr<TlsSession> open(int fd, std::string_view name,
+                                   std::string_view address = {}) const;
 
  private:
+  struct Connection;
+
   TlsClientContext(TlsClientSettings settings, TlsContextHandle context)
       : settings_(std::move(settings)), context_(std::move(context)) {}
 
   const TlsClientSettings settings_;
   const TlsContextHandle context_;
+  const std::shared_ptr<TlsServerSessions> sessions_ = std::make_shared<TlsServerSessions>();
 };
 
 }  // namespace lb

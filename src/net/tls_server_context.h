@@ -11,6 +11,7 @@
 #include "net/tls_context.h"
 #include "net/tls_files.h"
 #include "net/tls_ocsp.h"
+#include "net/tls_session.h"
 #include "net/tls_ticket_keys.h"
 
 namespace lb {
@@ -45,7 +46,8 @@ struct TlsServerSettings {
 // Makes the TLS of connections from clients, with the certificate that fits the name they ask for:
 // those for exactly this name before wildcards, and of several (RSA and ECDSA, say) the one that
 // the client can use. Who asks for no or another name gets the first one. Immutable; any thread.
-class TlsServerContext : public std::enable_shared_from_this<TlsServerContext> {
+class TlsServerContext final : public TlsOrigin,
+                               public std::enable_shared_from_this<TlsServerContext> {
  public:
   // Reads the files. Blocking: control thread.
   static Result<std::shared_ptr<const TlsServerContext>> make(

@@ -94,8 +94,8 @@ struct SocketBio {
   }
 };
 
-TlsSession::TlsSession(ssl_st* ssl, int fd, std::shared_ptr<const void> context)
-    : context_(std::move(context)), ssl_(ssl), fd_(fd) {
+TlsSession::TlsSession(ssl_st* ssl, int fd, std::shared_ptr<const TlsOrigin> origin)
+    : origin_(std::move(origin)), ssl_(ssl), fd_(fd) {
   static BIO_METHOD* const method = SocketBio::make_method();  // for as long as the process
   BIO* bio = BIO_new(method);
   BIO_set_data(bio, this);
@@ -107,6 +107,12 @@ TlsSession::~TlsSession() {
 }
 
 Transfer TlsSession::handshake() {
+  Transfer transfer = step_of_handshake();
+  if (transfer.outcome == Transfer::Outcome::failed && origin_) origin_->handshake_failed();
+  return transfer;
+}
+
+Transfer TlsSession::step_of_handshake() {
   ERR_clear_error();
   int result = SSL_do_handshake(ssl_);
   drained_ = false;

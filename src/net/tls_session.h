@@ -26,6 +26,13 @@ struct Transfer {
   size_t bytes = 0;
 };
 
+// What a TlsSession was made by; lives at least as long.
+class TlsOrigin {
+ public:
+  virtual ~TlsOrigin() = default;
+  virtual void handshake_failed() const {}
+};
+
 // The TLS of one connection, over a non-blocking socket that somebody else owns. Made by a
 // TlsClientContext or a TlsServerContext; one thread at a time. Used through Stream, but for what
 // only TLS has. Holds no buffer while idle; renegotiation is refused.
@@ -35,8 +42,8 @@ struct Transfer {
 // be offered again, at any address, more may follow them.
 class TlsSession {
  public:
-  // Takes over `ssl`, whose settings are complete. `context` lives as long as this.
-  TlsSession(ssl_st* ssl, int fd, std::shared_ptr<const void> context);
+  // Takes over `ssl`, whose settings are complete.
+  TlsSession(ssl_st* ssl, int fd, std::shared_ptr<const TlsOrigin> origin);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -79,11 +86,12 @@ class TlsSession {
  private:
   friend struct SocketBio;
 
+  Transfer step_of_handshake();
   Transfer read_record(char* into, size_t size);
   Transfer after(int result);
   Transfer failed();
 
-  const std::shared_ptr<const void> context_;
+  const std::shared_ptr<const TlsOrigin> origin_;
   ssl_st* const ssl_;
   const int fd_;
   int socket_error_ = 0;  // errno of the last call at the socket

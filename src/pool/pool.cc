@@ -218,7 +218,7 @@ std::unique_ptr<TlsSession> Pool::open_tls(int fd, const Server& server) const {
   bool has_host = member != members_.end() && !member->host.empty();
   // A unix socket has no name: one must be configured for it to be verified.
   std::string address = server.address().is_ip() ? server.address().ip_string() : std::string();
-  return tls_->open(fd, has_host ? member->host : address);
+  return tls_->open(fd, has_host ? member->host : address, server.address().to_string());
 }
 
 const Member* Pool::find(uint32_t number) const {

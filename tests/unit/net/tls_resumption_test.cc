@@ -125,6 +125,68 @@ INSTANTIATE_TEST_SUITE_P(Rows, Resuming, testing::Values(TLS1_2_VERSION, TLS1_3_
                            return row.param == TLS1_2_VERSION ? "tls12" : "tls13";
                          });
 
+// What this program as a client takes up with servers.
+class ToServers : public testing::Test {
+ protected:
+  ToServers() {
+    rig.client_settings.resumes_sessions = true;
+    rig.client_context = TlsClientContext::make(rig.client_settings).value();
+    rig.address = "10.0.0.1:443";
+  }
+
+  // Whether a new connection goes on with the session of an earlier one.
+  bool resumes() {
+    EXPECT_TRUE(rig.connect()) << rig.client.reason();
+    rig.server.write("x");
+    EXPECT_EQ(TlsRig::read_all(rig.client), "x");
+    return rig.client.tls()->resumed();
+  }
+
+  TlsRig rig;
+};
+
+TEST_F(ToServers, ASessionIsTakenUpHoweverItsConnectionEnded) {
+  EXPECT_FALSE(resumes());
+  EXPECT_TRUE(resumes());
+  rig.client.close();
+  EXPECT_TRUE(resumes());
+}
+
+TEST_F(ToServers, ASessionBelongsToOneAddressAndOneName) {
+  rig.server_settings.certificates = {rig.issue({.names = "DNS:a.example,DNS:b.example"}, "both")};
+  rig.name = "a.example";
+  EXPECT_FALSE(resumes());
+  rig.name = "b.example";
+  EXPECT_FALSE(resumes());
+  rig.address = "10.0.0.2:443";
+  EXPECT_FALSE(resumes());
+  EXPECT_TRUE(resumes());
+}
+
+TEST_F(ToServers, AServerThatKnowsNothingOfASessionGetsAWholeHandshake) {
+  EXPECT_FALSE(resumes());
+  rig.tickets->rotate();
+  rig.tickets->rotate();
+  rig.tickets->rotate();
+  EXPECT_FALSE(resumes());
+  EXPECT_TRUE(resumes());
+}
+
+TEST_F(ToServers, ASessionWhoseHandshakeFailedIsForgotten) {
+  EXPECT_FALSE(resumes());
+  rig.open();
+  rig.client.handshake();
+  rig.server.close();
+  EXPECT_EQ(rig.client.handshake().outcome, Outcome::failed);
+  EXPECT_FALSE(resumes());
+}
+
+TEST_F(ToServers, ChecksVerifyEachTime) {
+  rig.client_context = TlsClientContext::make({.ca_file = rig.ca}).value();
+  EXPECT_FALSE(resumes());
+  EXPECT_FALSE(resumes());
+}
+
 struct KeyFile {
   const char* what;
   std::string text;

@@ -26,7 +26,9 @@ struct TlsRig {
   TlsServerSettings server_settings;
   TlsClientSettings client_settings{.ca_file = ca};
   std::string name = "app.example";  // what the client asks for
+  std::string address;               // where it believes the server to be
   std::shared_ptr<const TlsServerContext> server_context;
+  std::shared_ptr<const TlsClientContext> client_context;  // null = a new one each time
   Stream client;
   Stream server;
 
@@ -48,8 +50,9 @@ struct TlsRig {
   void open() {
     if (!server_context) make_server();
     auto [a, b] = stream_pair();
-    auto context = TlsClientContext::make(client_settings).value();
-    auto client_tls = context->open(a.get(), name);
+    auto context =
+        client_context ? client_context : TlsClientContext::make(client_settings).value();
+    auto client_tls = context->open(a.get(), name, address);
     auto server_tls = server_context->accept(b.get());
     client = Stream(std::move(a), std::move(client_tls));
     server = Stream(std::move(b), std::move(server_tls));
