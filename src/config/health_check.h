@@ -66,7 +66,10 @@ struct HealthCheckConfig {
 
   // tls, https
   bool verify = true;
-  std::string ca_file = {};  // PEM; empty: the authorities of the system
+  std::string ca_file = {};           // PEM; empty: the authorities of the system
+  std::string tls_name = {};          // whom the certificate must be for; empty: host
+  std::string certificate_file = {};  // shown to servers that ask, with key_file
+  std::string key_file = {};
 
   // grpc
   std::string service = {};

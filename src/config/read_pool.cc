@@ -175,6 +175,15 @@ void check_families(const Value& source, const PoolConfig& pool) {
   }
 }
 
+// Checks by TLS do as the traffic does, unless they say otherwise.
+void check_as_clients_connect(const PoolTlsConfig& tls, HealthCheckConfig& check) {
+  check.verify = tls.verify;
+  check.ca_file = tls.ca;
+  check.tls_name = tls.server_name;
+  check.certificate_file = tls.certificate;
+  check.key_file = tls.key;
+}
+
 }  // namespace
 
 void read_balance(const Value& value, Balance& balance, LoadMetric& metric) {
@@ -206,6 +215,8 @@ void read_pool(const Value& value, Draft& draft) {
     read_source(*found, pool);
     check_families(*found, pool);
   }
+  if (auto found = section.find("tls")) read_tls(*found, here, draft, pool);
+  if (pool.tls) check_as_clients_connect(*pool.tls, pool.health_check);
   if (auto found = section.find("health_check")) {
     read_health_check(*found, draft.directory, pool.health_check);
   }
@@ -215,7 +226,6 @@ void read_pool(const Value& value, Draft& draft) {
   if (auto found = section.find("sticky")) read_sticky(*found, here, pool);
   read_connection_keys(section, here, pool);
   read_send_proxy_protocol(section, here, pool);
-  if (auto found = section.find("tls")) read_tls(*found, here, draft, pool);
   if (here.any_of(Protocol::http)) {
     read_http_pool(section, pool.http);
   } else {

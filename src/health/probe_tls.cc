@@ -21,12 +21,17 @@ std::string without_port(const std::string& host) {
 ProbeTls tls_for(const ProbeMeans& means, const ProbeTarget& target,
                  const HealthCheckConfig& config) {
   ProbeTls tls;
-  if (!config.host.empty()) {
+  if (!config.tls_name.empty()) {
+    tls.name = config.tls_name;
+  } else if (!config.host.empty()) {
     tls.name = without_port(config.host);
   } else {
     tls.name = target.host.empty() ? target.address.ip_string() : target.host;
   }
-  auto context = means.tls->get({.verify = config.verify, .ca_file = config.ca_file});
+  auto context = means.tls->get({.verify = config.verify,
+                                 .ca_file = config.ca_file,
+                                 .certificate_file = config.certificate_file,
+                                 .key_file = config.key_file});
   if (context) {
     tls.context = std::move(*context);
   } else {

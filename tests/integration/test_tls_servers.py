@@ -15,10 +15,12 @@ def app(authority):
     return authority.issue("backend", "app.example", "127.0.0.1")
 
 
-def over_tls(certificate, behaviour, seen=None):
+def over_tls(certificate, behaviour, seen=None, version=None):
     """A server's behaviour behind TLS; `seen` collects the names that clients ask for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate["certificate"], certificate["key"])
+    if version:
+        context.minimum_version = context.maximum_version = version
     context.sni_callback = lambda _, name, __: (seen if seen is not None else []).append(name)
 
     def served(connection):
@@ -75,6 +77,40 @@ def test_another_server_is_tried_after_a_failed_handshake(lb, server, authority,
     proxy = lb(tcp_config(plain, good, pool={"tls": {"ca": authority.ca}}))
     for _ in range(4):
         assert proxy.connect().receive_line() == b"good\n"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_next_connection_to_a_server_takes_the_session_up(lb, server, authority, app, version):
+    resumed = []
+
+    def notes_it(connection):
+        resumed.append(connection.socket.session_reused)
+        names_itself("here")(connection)
+
+    backend = server(over_tls(app, notes_it, version=version))
+    proxy = lb(tcp_config(backend, pool={"tls": {"ca": authority.ca}}, runtime={"workers": 2}))
+    for _ in range(5):
+        assert proxy.connect().receive_line() == b"here\n"
+    assert resumed == [False, True, True, True, True]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("check, healthy", [
+    ({"type": "tls"}, True), ({"type": "https", "expect_status": "200"}, True),
+    ({"type": "tls", "verify": False}, True), ({"type": "tls", "ca": "stranger.pem"}, False)])
+def test_checks_by_tls_do_as_the_traffic_does(lb, server, authority, app, check, healthy):
+    def answers(connection):
+        if connection.socket.recv(4096).startswith(b"GET /"):
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        connection.socket.unwrap()
+
+    stranger = authority.issue("stranger")
+    check = {**check, **({"ca": stranger["certificate"]} if "ca" in check else {})}
+    tls = {"ca": authority.ca, "server_name": "app.example"}
+    proxy = lb(tcp_config(server(over_tls(app, answers)),
+                          pool={"tls": tls, "health_check": {"interval": "1s", **check}}))
+    proxy.wait_log("is healthy" if healthy else "is unhealthy: .*certificate verification failed")
 
 
 def sni_config(listener=None, **pools):
