@@ -2,13 +2,12 @@
 """TLS between clients and a listener."""
 
 import copy
-import re
 import select
 import socket
 import ssl
 
 import pytest
-from lbtest import echo, free_port, in_background, names_itself, s_client, source, tcp_config
+from lbtest import echo, free_port, in_background, names_itself, source, tcp_config
 
 
 def tls_config(*servers, certificates, tls=None, listener=None, **options):
@@ -84,39 +83,6 @@ def test_a_client_that_is_cut_off_resets_the_server(lb, server, authority, app):
 
 
 @pytest.mark.fast
-def test_the_certificate_follows_the_name_that_is_asked_for(lb, server, authority, app):
-    certificates = [app, authority.issue("wild", "*.shop.example", subject="wild"),
-                    authority.issue("exact", "pay.shop.example", subject="exact")]
-    proxy = lb(tls_config(server(echo), certificates=certificates))
-    shown = {}
-    for name in ("app.example", "a.shop.example", "pay.shop.example", "other.example", None):
-        asked = ["-servername", name] if name else ["-noservername"]
-        shown[name] = re.search(r"subject=CN = (\w+)", s_client(proxy.address, *asked))[1]
-    assert shown == {"app.example": "app", "a.shop.example": "wild", "pay.shop.example": "exact",
-                     "other.example": "app", None: "app"}
-
-
-@pytest.mark.fast
-def test_rsa_and_ecdsa_stand_side_by_side(lb, server, authority, app):
-    rsa = authority.issue("rsa", "app.example", kind="rsa", subject="rsa")
-    proxy = lb(tls_config(server(echo), certificates=[app, rsa]))
-    for algorithm, name in (("RSA-PSS+SHA256", "rsa"), ("ECDSA+SHA256", "app")):
-        said = s_client(proxy.address, "-servername", "app.example", "-sigalgs", algorithm)
-        assert f"subject=CN = {name}" in said
-
-
-@pytest.mark.fast
-def test_old_versions_and_weak_ciphers_are_refused(lb, server, authority, app):
-    proxy = lb(tls_config(server(echo), certificates=[app], tls={"min_version": "1.3"}))
-    assert "TLSv1.3" in s_client(proxy.address)
-    assert "Cipher is (NONE)" in s_client(proxy.address, "-tls1_2")
-    proxy = lb(tls_config(server(echo), certificates=[app]))
-    assert "Cipher is (NONE)" in s_client(proxy.address, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
-    assert "Cipher is (NONE)" in s_client(proxy.address, "-tls1_2", "-cipher", "AES128-SHA")
-    assert "Cipher is ECDHE" in s_client(proxy.address, "-tls1_2")
-
-
-@pytest.mark.fast
 def test_a_client_certificate_is_required(lb, server, authority, app):
     proxy = lb(tls_config(server(names_itself("back")), certificates=[app],
                           tls={"client_auth": {"mode": "required", "ca": authority.ca}}))
@@ -124,13 +90,6 @@ def test_a_client_certificate_is_required(lb, server, authority, app):
     assert authority.connect(proxy.address, context=own).receive_line() == b"back\n"
     with pytest.raises(OSError):
         authority.connect(proxy.address).receive_line()
-
-
-@pytest.mark.fast
-def test_ocsp_is_stapled_from_a_file(lb, server, authority, app):
-    stapled = {**app, "ocsp": authority.answer_ocsp("app")}
-    proxy = lb(tls_config(server(echo), certificates=[stapled]))
-    assert "OCSP Response Status: successful" in s_client(proxy.address, "-status")
 
 
 @pytest.mark.fast

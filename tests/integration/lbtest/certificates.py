@@ -21,23 +21,24 @@ class Authority:
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-ca-"))
         self._openssl("req", "-x509", *_KEYS["ec"], "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
-                      "-subj", "/CN=Test CA", "-days", "30")
+                      "-subj", "/CN=Test CA", "-days", "400")
         self.ca = str(self.directory / "ca.pem")
 
     def _openssl(self, *arguments):
         subprocess.run(["openssl", *arguments], cwd=self.directory, check=True, timeout=30,
                        capture_output=True)
 
-    def issue(self, name, *hosts, kind="ec", subject=None):
+    def issue(self, name, *hosts, kind="ec", subject=None, days=20, extensions=()):
         """{"certificate": FILE, "key": FILE}, as lb.yaml lists it. An earlier one of the same name
         is replaced."""
         self._openssl("req", *_KEYS[kind], "-nodes", "-keyout", f"{name}.key.new", "-out",
                       f"{name}.csr", "-subj", f"/CN={subject or name}")
         names = [f"IP:{host}" if re.fullmatch(r"[\d.]+|.*:.*", host) else f"DNS:{host}" for host in hosts]
-        extensions = ["basicConstraints=CA:FALSE", *(["subjectAltName=" + ",".join(names)] if names else [])]
+        extensions = ["basicConstraints=CA:FALSE", *extensions,
+                      *(["subjectAltName=" + ",".join(names)] if names else [])]
         (self.directory / "extensions").write_text("\n".join(extensions) + "\n")
         self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                      "-CAcreateserial", "-days", "20", "-extfile", "extensions", "-out",
+                      "-CAcreateserial", "-days", str(days), "-extfile", "extensions", "-out",
                       f"{name}.pem.new")
         for suffix in ("pem", "key"):
             (self.directory / f"{name}.{suffix}.new").rename(self.directory / f"{name}.{suffix}")
