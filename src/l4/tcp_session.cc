@@ -103,12 +103,13 @@ void TcpSession::finish(Direction direction) {
   if (to_server_broken_ || to_client_broken_) return end(reset_reason());
   Endpoint& done = direction == Direction::to_server ? client_ : server_;
   Endpoint& other = direction == Direction::to_server ? server_ : client_;
-  if (other.tls && state_ == State::relaying && !other.shut_write()) {
+  // Without shutdown(2): with unread data left it would make the kernel send a reset.
+  bool is_last = to_server_.finished() && to_client_.finished();
+  if (other.tls && state_ == State::relaying && !other.shut_write(is_last)) {
     done.readable.disarm();
     return other.writable.arm();  // and again
   }
-  // Without shutdown(2): with unread data left it would make the kernel send a reset.
-  if (to_server_.finished() && to_client_.finished()) return end(CloseReason::finished);
+  if (is_last) return end(CloseReason::finished);
   if (direction == Direction::to_server && state_ == State::connecting) {
     client_.readable.disarm();
     server_.writable.arm();  // shutdown(2) would abort a connect that is under way

@@ -80,7 +80,6 @@ void TcpSession::opened() {
 // `header` is what a balancer before us said, `rest` what followed it.
 void TcpSession::begin(const ProxyHeader& header, std::string_view rest,
                        const std::string& server_name) {
-  client_.readable.disarm();  // until there is a server to send to
   if (frontend_.is_routed()) {
     const std::string* pool = frontend_.route(server_name, peer_);
     if (pool == nullptr) return end(CloseReason::no_route);
@@ -104,6 +103,8 @@ void TcpSession::begin(const ProxyHeader& header, std::string_view rest,
 }
 
 void TcpSession::follow(Connector::Step step) {
+  // Armed already, it stays so over a connect that begins at once: two calls less.
+  if (step != Connector::Step::connecting) client_.readable.disarm();
   switch (step) {
     case Connector::Step::leased:
       return follow(connector_.connect(pool(), frontend_.worker(), key()));
@@ -180,6 +181,7 @@ void TcpSession::begin_connect() {
     if (server_.lacks_nodelay) set_nodelay(fd);  // the handshake is several writes
     server_.lacks_nodelay = false;
     if (header_before_tls_) server_.tls->send_first(*header_before_tls_);
+    client_.readable.disarm();  // until that is through
     server_.writable.arm();
     return;
   }

@@ -56,10 +56,7 @@ ssize_t Endpoint::send_tls(const char* bytes, size_t size) {
 }
 
 bool Endpoint::shut_write_tls() {
-  if (tls->shutdown_write().outcome == Transfer::Outcome::wants_write) return false;
-  // For those that wait for the end of the connection rather than for close_notify.
-  shutdown(fd.get(), SHUT_WR);
-  return true;
+  return tls->shutdown_write().outcome != Transfer::Outcome::wants_write;
 }
 
 void Relay::push(std::string_view bytes, bool counted) {

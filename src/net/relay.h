@@ -40,8 +40,13 @@ struct Endpoint {
     readable.arm();
     if (tls) readable.set_again(tls->has_pending());
   }
-  // Ends the stream towards the peer; false if that must be tried again when it is writable.
-  bool shut_write() { return tls ? shut_write_tls() : (shutdown(fd.get(), SHUT_WR), true); }
+  // Ends the stream towards the peer; false if that must be tried again when it is writable. With
+  // `closes` the socket is closed at once, which tells the peer of the connection's end.
+  bool shut_write(bool closes) {
+    if (tls && !shut_write_tls()) return false;
+    if (!closes) shutdown(fd.get(), SHUT_WR);
+    return true;
+  }
   // `writable` has called back.
   void note_writable() {
     if (!read_wants_write) return;

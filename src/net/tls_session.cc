@@ -4,10 +4,12 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "net/tls_error.h"
@@ -35,8 +37,13 @@ struct SocketBio {
       if (session.received_.empty()) session.received_.shrink_to_fit();
       return static_cast<int>(count);
     }
+    if (session.dry_) {
+      BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
+      return -1;
+    }
     ssize_t got = recv(session.fd_, into, static_cast<size_t>(size), 0);
     if (got < 0) blocked(bio, session, BIO_FLAGS_READ);
+    session.dry_ = got > 0 && got < size;
     session.heard_ |= got > 0;
     if (got == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
     return static_cast<int>(got);
@@ -45,20 +52,34 @@ struct SocketBio {
   static int write(BIO* bio, const char* bytes, int size) {
     TlsSession& session = SocketBio::session(bio);
     BIO_clear_retry_flags(bio);
-    if (!session.unsent_.empty() && !send_first(bio, session)) return -1;
+    if (session.corked_) {
+      session.unsent_.append(bytes, static_cast<size_t>(size));
+      return size;
+    }
+    if (!session.unsent_.empty()) return write_behind(bio, session, bytes, size);
     ssize_t sent = send(session.fd_, bytes, static_cast<size_t>(size), MSG_NOSIGNAL);
     if (sent < 0) blocked(bio, session, BIO_FLAGS_WRITE);
     return static_cast<int>(sent);
   }
 
-  static bool send_first(BIO* bio, TlsSession& session) {
-    std::string& bytes = session.unsent_;
-    ssize_t sent = send(session.fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent < 0) blocked(bio, session, BIO_FLAGS_WRITE);
-    if (sent < 0) return false;
-    bytes.erase(0, static_cast<size_t>(sent));
-    if (!bytes.empty()) BIO_set_flags(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY);
-    return bytes.empty();
+  // Behind what was held back, in one call.
+  static int write_behind(BIO* bio, TlsSession& session, const char* bytes, int size) {
+    size_t held = session.unsent_.size();
+    iovec pieces[] = {{session.unsent_.data(), held},
+                      {const_cast<char*>(bytes), static_cast<size_t>(size)}};
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = std::size(pieces);
+    ssize_t result = sendmsg(session.fd_, &message, MSG_NOSIGNAL);
+    if (result < 0) {
+      blocked(bio, session, BIO_FLAGS_WRITE);
+      return -1;
+    }
+    auto sent = static_cast<size_t>(result);
+    session.forget_unsent(std::min(sent, held));
+    if (sent > held) return static_cast<int>(sent - held);
+    BIO_set_flags(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY);
+    return -1;
   }
 
   static void blocked(BIO* bio, TlsSession& session, int direction) {
@@ -107,9 +128,39 @@ TlsSession::~TlsSession() {
 }
 
 Transfer TlsSession::handshake() {
+  dry_ = false;
+  corked_ = true;
   Transfer transfer = step_of_handshake();
+  corked_ = false;
+  if (!unsent_.empty() && !is_held_back()) {
+    Transfer sent = send_unsent();
+    // A refusal is told to the peer if it can be, and is what happened either way.
+    bool is_refused = transfer.outcome == Transfer::Outcome::failed;
+    if (sent.outcome != Transfer::Outcome::done && !is_refused) transfer = sent;
+  }
   if (transfer.outcome == Transfer::Outcome::failed && origin_) origin_->handshake_failed();
   return transfer;
+}
+
+// Whether what there is to send are tickets.
+bool TlsSession::is_held_back() const {
+  return handshake_done_ && SSL_is_server(ssl_) == 1 && SSL_version(ssl_) == TLS1_3_VERSION;
+}
+
+Transfer TlsSession::send_unsent() {
+  ssize_t sent = send(fd_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    socket_error_ = errno;
+    ERR_clear_error();
+    return failed();
+  }
+  if (sent > 0) forget_unsent(static_cast<size_t>(sent));
+  return {unsent_.empty() ? Transfer::Outcome::done : Transfer::Outcome::wants_write};
+}
+
+void TlsSession::forget_unsent(size_t size) {
+  unsent_.erase(0, size);
+  if (unsent_.empty()) unsent_.shrink_to_fit();
 }
 
 Transfer TlsSession::step_of_handshake() {
@@ -131,6 +182,7 @@ Transfer TlsSession::step_of_handshake() {
 }
 
 Transfer TlsSession::read(char* into, size_t size) {
+  if (!has_pending()) dry_ = false;  // so the socket has said that there is something
   size_t total = 0;
   do {
     Transfer transfer = read_record(into + total, size - total);

@@ -39,7 +39,8 @@ class TlsOrigin {
 //
 // A step that wants to write may belong to a read, and the other way round (key updates), so the
 // outcome counts and not what was asked for. After a write that wants_write the same bytes are to
-// be offered again, at any address, more may follow them.
+// be offered again, at any address, more may follow them. The tickets of TLS 1.3, which nobody
+// waits for, travel with the first bytes that are written behind the handshake.
 class TlsSession {
  public:
   // Takes over `ssl`, whose settings are complete.
@@ -86,6 +87,9 @@ class TlsSession {
  private:
   friend struct SocketBio;
 
+  bool is_held_back() const;
+  Transfer send_unsent();
+  void forget_unsent(size_t size);
   Transfer step_of_handshake();
   Transfer read_record(char* into, size_t size);
   Transfer after(int result);
@@ -99,11 +103,13 @@ class TlsSession {
   bool handshake_done_ = false;
   bool heard_ = false;
   bool drained_ = false;  // the last read found nothing more
+  bool dry_ = false;      // the socket gave less than was asked for: nothing is there until it says
+  bool corked_ = false;   // what OpenSSL writes is gathered in unsent_
   // How reading ended, if it did behind bytes that were returned; told by the next read.
   Transfer::Outcome read_end_ = Transfer::Outcome::done;
   bool end_told_ = true;
   std::string received_;
-  std::string unsent_;
+  std::string unsent_;  // goes ahead of what is written next
   std::string reason_;
 };
 
