@@ -24,6 +24,17 @@ class CannotRun(Exception):
     """This proxy is not here or did not start: it is left out of the results."""
 
 
+def certificate(directory):
+    """One of ECDSA P-256: the files of the certificate, its key, and both in one."""
+    cert, key, both = (directory / name for name in ("bench.pem", "bench.key", "both.pem"))
+    subprocess.run([program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "/CN=*.bench.example", "-keyout", key, "-out", cert],
+                   check=True, capture_output=True)
+    both.write_text(cert.read_text() + key.read_text())
+    return cert, key, both
+
+
 def bare(build, directory, servers, protocol="tcp"):
     host, port = servers[0].rsplit(":", 1)
     program_name = "bench_udp_relay" if protocol == "udp" else "bench_relay"
@@ -31,7 +42,8 @@ def bare(build, directory, servers, protocol="tcp"):
             "--to", f"{host}:{port}", "--ports", str(len(servers))]
 
 
-def haproxy(build, directory, servers, splice="# no splice"):
+def haproxy(build, directory, servers, splice="# no splice", tls=False):
+    ssl = f" ssl crt {certificate(directory)[2]}" if tls else ""
     lines = "\n".join(f"  server s{i} {server}" for i, server in enumerate(servers))
     config = directory / "haproxy.cfg"
     config.write_text(f"""\
@@ -47,7 +59,7 @@ defaults
   timeout client 1h
   timeout server 1h
 listen bench
-  bind 127.0.0.1:{LISTEN_PORT} backlog {BACKLOG}
+  bind 127.0.0.1:{LISTEN_PORT} backlog {BACKLOG}{ssl}
   balance leastconn
 {lines}
 """)
@@ -64,10 +76,15 @@ def haproxy_splice_always(build, directory, servers):
                    splice="option splice-request\n  option splice-response")
 
 
-def nginx(build, directory, servers, protocol="tcp", half_close=False, responses=None):
+def nginx(build, directory, servers, protocol="tcp", half_close=False, responses=None,
+          tls=False):
     if not os.path.exists(NGINX_STREAM_MODULE):
         raise CannotRun(f"no {NGINX_STREAM_MODULE} (Debian: libnginx-mod-stream)")
     tcp = protocol == "tcp"
+    ssl = ""
+    if tls:
+        cert, key, _ = certificate(directory)
+        ssl = f"ssl_certificate {cert}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
     lines = "\n".join(f"    server {server};" for server in servers)
     config = directory / "nginx.conf"
     config.write_text(f"""\
@@ -84,7 +101,8 @@ stream {{
 {lines}
   }}
   server {{
-    listen 127.0.0.1:{LISTEN_PORT} {f"backlog={BACKLOG} so_keepalive=on" if tcp else "udp"} reuseport;
+    listen 127.0.0.1:{LISTEN_PORT} {f"backlog={BACKLOG} so_keepalive=on" if tcp else "udp"} reuseport{" ssl" if tls else ""};
+    {ssl}
     proxy_pass servers;
     proxy_timeout 1h;
     {"proxy_connect_timeout 2s; proxy_socket_keepalive on;" if tcp else ""}
@@ -100,10 +118,14 @@ def nginx_half_close(build, directory, servers):
     return nginx(build, directory, servers, half_close=True)
 
 
-def lb(build, directory, servers, protocol="tcp", responses="off"):
+def lb(build, directory, servers, protocol="tcp", responses="off", tls=False):
     binary = build / "lb"
     if not binary.exists():
         raise CannotRun(f"no {binary}: build it first")
+    ssl = "# no TLS"
+    if tls:
+        cert, key, _ = certificate(directory)
+        ssl = f"tls: {{certificates: [{{certificate: {cert}, key: {key}}}]}}"
     lines = "\n".join(f'      - "{server}"' for server in servers)
     config = directory / "lb.yaml"
     config.write_text(f"""\
@@ -114,6 +136,7 @@ listeners:
     address: "127.0.0.1:{LISTEN_PORT}"
     protocol: {protocol}
     {f"backlog: {BACKLOG}" if protocol == "tcp" else f"udp: {{responses: {responses}}}"}
+    {ssl}
     pool: servers
 pools:
   servers:
@@ -131,6 +154,7 @@ PROXIES = {"bare": bare, "haproxy": haproxy, "haproxy-splice": haproxy_splice,
            "nginx-half-close": nginx_half_close, "lb": lb}
 PEERS = ["haproxy", "haproxy-splice", "haproxy-splice-always", "nginx"]
 DEFAULT = ["bare", *PEERS, "lb"]
+TLS = ["haproxy", "nginx", "lb"]  # those that can end it
 UDP = ["bare", "nginx", "lb"]  # those that speak it
 
 

@@ -123,6 +123,25 @@ class Bulk(Scenario):
         return point
 
 
+class Handshakes(Scenario):
+    """Clients that come by TLS of one version, each for one exchange."""
+
+    proxy_options = {"tls": True}
+
+    def __init__(self, name, title, version, resumes):
+        super().__init__(name, title, "µs CPU/connection", "", 32, servers=8, sources=8,
+                         call_unit="connection")
+        self.version, self.resumes = version, resumes
+
+    def fits(self, proxy_name):
+        return proxy_name in proxies.TLS
+
+    def load_program(self, arguments):
+        return [str(arguments.build / "bench_handshake_load"), "--tls", str(self.version),
+                "--resume", str(int(self.resumes)), "--connections", str(self.connections),
+                "--sources", str(self.sources)]
+
+
 class Idle(Scenario):
     """Memory of open connections that say nothing any more."""
 
@@ -142,6 +161,8 @@ class Idle(Scenario):
 
 
 SHORT = "connect, 64 B each way, close; 64 at a time, "
+HANDSHAKE = "connect, whole handshake (ECDSA P-256), 64 B each way, close; "
+RESUMED = "the same with a session taken up, "
 SCENARIOS = {scenario.name: scenario for scenario in [
     Scenario("tcp-rr", "64 B there and back on 64 connections", "µs CPU/round trip", "rr", 64,
              call_unit="round trip"),
@@ -157,5 +178,9 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     Bulk("tcp-bulk-8", "8 streams, server to client", "bulk", 8, "source"),
     Bulk("tcp-upload-1", "one stream, client to server", "upload", 1, "sink"),
     Bulk("tcp-upload-8", "8 streams, client to server", "upload", 8, "sink"),
+    Handshakes("handshakes-13", HANDSHAKE + "TLS 1.3", 13, False),
+    Handshakes("handshakes-13-resumed", RESUMED + "TLS 1.3", 13, True),
+    Handshakes("handshakes-12", HANDSHAKE + "TLS 1.2", 12, False),
+    Handshakes("handshakes-12-resumed", RESUMED + "TLS 1.2", 12, True),
     Idle("tcp-idle", "4,000 open connections after one exchange", "KiB/connection", "idle", 4000),
 ]}
