@@ -30,8 +30,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (whole.state != State::complete) require(whole.server_name.empty());
   require(whole.server_name.size() <= 255);
   for (char c : whole.server_name) require(c > ' ' && c <= '~' && !(c >= 'A' && c <= 'Z'));
-  for (size_t split = 0; split < size && split < 300; ++split) {
+  for (size_t split = 0; split < size && split < 12; ++split) {
     check_split(bytes, split, whole.state);
   }
+  if (size < 2) return 0;
+  // Further ones where the input itself says.
+  size_t somewhere = (size_t{data[0]} << 8 | data[size - 1]) * 31 % size;
+  check_split(bytes, somewhere, whole.state);
+  check_split(bytes, size - 1, whole.state);
   return 0;
 }
