@@ -228,14 +228,9 @@ def wait_for_answer(port, question, alive, what, timeout_s=5.0):
 class Proxy:
     """One running proxy, pinned to one CPU. With a question it is one for datagrams."""
 
-    def __init__(self, name, build, directory, servers, cpu, question=None, options=None):
+    def __init__(self, name, command, directory, cpu, question=None):
         self.name = name
-        directory = Path(directory)
-        options = dict(options or {})
-        if question:
-            options["protocol"] = "udp"
-        command = PROXIES[name](build, directory, servers, **options)
-        self.output = open(directory / f"{name}.out", "w+", encoding="utf-8")
+        self.output = open(Path(directory, f"{name}.out"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=self.output, preexec_fn=on_cpu(cpu))
         try:

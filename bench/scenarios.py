@@ -64,11 +64,18 @@ class Scenario:
 
     def fits(self, proxy_name):
         """Whether this proxy can do it at all."""
-        return True
+        return proxy_name in proxies.PROXIES
 
     def prepared(self):
         """Around all points of the scenario."""
         return contextlib.nullcontext()
+
+    def proxy_command(self, name, build, directory, servers):
+        """Writes the proxy's configuration; the command that runs it."""
+        options = dict(self.proxy_options or {})
+        if self.question:
+            options["protocol"] = "udp"
+        return proxies.PROXIES[name](build, directory, servers, **options)
 
     @contextlib.contextmanager
     def servers(self, arguments, directory):

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The scenarios of HTTP: our own clients and servers, one proxy between them."""
+
+import http_proxies
+from http_proxies import Setup
+from scenarios import Bulk, Idle, Scenario
+
+
+class Http:
+    """What a scenario of HTTP has beside one of TCP. Comes first among the bases."""
+
+    setup = Setup()
+    active = 0  # connections that go on asking while others are idle
+
+    def fits(self, name):
+        # The relay knows no TLS.
+        return name in http_proxies.PROXIES and not (name == "bare" and self.setup.tls)
+
+    def proxy_command(self, name, build, directory, servers):
+        return http_proxies.PROXIES[name](build, directory, servers, self.setup)
+
+    def server_command(self, arguments):
+        return [str(arguments.build / "bench_http_server")]
+
+    def load_program(self, arguments):
+        return [str(arguments.build / "bench_http_load"), "--mode", self.mode,
+                "--connections", str(self.connections), "--sources", str(self.sources),
+                "--hosts", str(self.setup.routes), "--tls", str(int(self.setup.tls)),
+                "--active", str(self.active)]
+
+
+class HttpRequests(Http, Scenario):
+    def __init__(self, name, title, mode="rps", connections=64, setup=Setup(), **options):
+        unit = "connection" if mode == "close" else "request"
+        super().__init__(name, title, f"µs CPU/{unit}", mode, connections, call_unit=unit,
+                         **options)
+        self.setup = setup
+
+
+class HttpBulk(Http, Bulk):
+    pass
+
+
+class HttpIdle(Http, Idle):
+    active = 64
+
+
+KEPT = "requests on 64 kept connections, "
+SCENARIOS = {scenario.name: scenario for scenario in [
+    HttpRequests("http-rps", KEPT + "8 servers", servers=8),
+    HttpRequests("http-close", "connect, a request, close; 64 at a time, 8 servers", mode="close",
+                 servers=8, sources=8),
+    HttpRequests("http-servers-2", KEPT + "2 servers", servers=2),
+    HttpRequests("http-servers-1000", KEPT + "1,000 servers", servers=1000),
+    HttpRequests("http-routes-2", KEPT + "2 routes by host", servers=8, setup=Setup(routes=2)),
+    HttpRequests("http-routes-1000", KEPT + "1,000 routes by host", servers=8,
+                 setup=Setup(routes=1000)),
+    HttpRequests("https-rps", KEPT + "TLS 1.3, 8 servers", servers=8, setup=Setup(tls=True)),
+    HttpBulk("http-bulk", "8 connections that fetch 1 GB again and again", "bulk", 8, ""),
+    HttpIdle("http-idle", "4,000 idle connections after one request, 64 at work",
+             "KiB/connection", "idle", 4000),
+]}
