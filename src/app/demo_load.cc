@@ -10,9 +10,9 @@
 #include <string_view>
 #include <utility>
 
-#include "app/named_thread.h"
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/named_thread.h"
 #include "net/socket.h"
 
 namespace lb {

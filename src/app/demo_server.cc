@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "app/named_thread.h"
+#include "common/named_thread.h"
 #include "net/socket.h"
 
 namespace lb {

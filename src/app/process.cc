@@ -56,6 +56,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
       names_(loop_, [this] { names_changed(); }),
       lists_(loop_, [this] { lists_changed(); }),
       tls_(loop_),
+      access_logs_(workers_),
       publish_timer_(loop_, [this] { publish(); }),
       states_timer_(loop_, [this] { advance_states(); }),
       housekeeping_(loop_, [this] { keep_house(); }),
@@ -100,6 +101,7 @@ int Process::run() {
   }
   loop_.run();
   stop_workers();
+  access_logs_.close();
   sockets_.clear();
   log::info("stopped");
   return 0;
@@ -122,11 +124,15 @@ Status<> Process::start() {
   watch(SIGHUP, [this] { reload(); });
   watch(SIGTERM, [this] { terminate(); });
   watch(SIGINT, [this] { terminate(); });
-  watch(SIGUSR1, [] {
+  watch(SIGUSR1, [this] {
+    access_logs_.reopen();
     if (auto reopened = log::reopen(); !reopened) {
       log::error("cannot reopen the log: {}", reopened.error().message);
     }
   });
+  auto access_logs = access_logs_.open(*config_);
+  if (!access_logs) return fail(access_logs.error().message);
+  access_logs_.use(std::move(*access_logs));
   auto sockets = open_sockets(*config_, {}, workers_);
   if (!sockets) return fail(sockets.error().message);
   if (auto opened = open_admin(); !opened) return opened;
@@ -241,6 +247,8 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
   known.insert(draining_sockets_.begin(), draining_sockets_.end());
   auto sockets = open_sockets(config, known, workers_);
   if (!sockets) return fail(sockets.error().message);
+  auto access_logs = access_logs_.open(config);
+  if (!access_logs) return fail(access_logs.error().message);
   bool first = version_ == 0;
   if (!first && !(config.log == config_->log)) {
     if (auto opened = log::configure(config.log); !opened) {
@@ -248,6 +256,7 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
     }
   }
   if (contexts) tls_.adopt(std::move(*contexts));
+  access_logs_.use(std::move(*access_logs));
   replace_sockets(std::move(*sockets));
   adjust_sockets(config, sockets_);
   for (const std::string& message : dropped) log::warning("{}", message);
@@ -331,6 +340,7 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
   }
   plan.tls = tls_.of_listener(listener.name);
   plan.limit = limit_of(listener);
+  plan.access_log = access_logs_.log_of(listener);
   plan.sockets.resize(workers_);
   for (const ListenAddress& address : listener.addresses) {
     const auto& sockets = sockets_[socket_key(listener.protocol, address)]->sockets();
@@ -450,40 +460,8 @@ void Process::keep_house() {
     log::warning("{} log lines were lost: the output is too slow", lost - log_lines_lost_);
     log_lines_lost_ = lost;
   }
+  access_logs_.keep_house();
   housekeeping_.start(kHousekeeping);
-}
-
-void Process::terminate() {
-  if (terminating_) {
-    log::warning("second signal: quitting at once");
-    return quit();
-  }
-  terminating_ = true;
-  if (on_terminate_) on_terminate_();
-  notify_service("STOPPING=1");
-  log::info("draining: open connections may finish within {} ms",
-            config_->runtime.drain_timeout.count());
-  // As if every listener had been removed: the workers know how to let them go.
-  Config nothing = *config_;
-  nothing.listeners.clear();
-  config_ = std::make_shared<const Config>(std::move(nothing));
-  sockets_.clear();
-  publish();
-  for (auto& worker : team_.workers) worker->post_drain();
-}
-
-void Process::drained(size_t worker) {
-  drained_.insert(worker);
-  if (!terminating_ || drained_.size() < workers_) return;
-  // One that had reported may have been passed a connection since; it will report again.
-  bool empty = std::all_of(team_.loads.begin(), team_.loads.end(), [](const auto& load) {
-    return load.sessions.load(std::memory_order_acquire) == 0;
-  });
-  if (empty) quit();
-}
-
-void Process::quit() {
-  loop_.stop();
 }
 
 void Process::warn(const std::vector<ConfigProblem>& warnings) const {

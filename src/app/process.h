@@ -13,6 +13,7 @@
 
 #include "admin/admin_server.h"
 #include "admin/control_api.h"
+#include "app/access_logs.h"
 #include "app/descriptors.h"
 #include "app/list_follower.h"
 #include "app/listening_sockets.h"
@@ -164,6 +165,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   ListFollower lists_;
   TlsContexts tls_;
   SocketGroups sockets_;
+  AccessLogs access_logs_;
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
   LoweredConnections lowered_connections_;
   std::map<std::string, LoweredConnections> lowered_sessions_;  // by udp listener

@@ -25,6 +25,7 @@ struct ListenerPlan {
   std::vector<std::vector<std::shared_ptr<const Fd>>> sockets;
   std::shared_ptr<DatagramLimits> datagrams;  // udp
   std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
+  std::shared_ptr<const AccessLog> access_log;
 };
 
 // Everything that decides, as one immutable whole: made on the control thread, taken up by each

@@ -5,8 +5,8 @@
 #include <unordered_set>
 #include <utility>
 
-#include "app/named_thread.h"
 #include "common/clock.h"
+#include "common/named_thread.h"
 #include "l4/tcp_frontend.h"
 #include "l4/udp_frontend.h"
 #include "l7/http_frontend.h"
@@ -98,7 +98,8 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
                       .routed = listener.routed,
                       .datagrams = listener.datagrams,
                       .drain_timeout = snapshot->drain_timeout,
-                      .protocol_plan = listener.protocol_plan};
+                      .protocol_plan = listener.protocol_plan,
+                      .access_log = listener.access_log};
     Protocol protocol = listener.config->protocol;
     auto& frontend = frontends_[name];
     if (frontend && frontend->config().protocol != protocol) {

@@ -12,6 +12,8 @@
 #include <memory>
 #include <mutex>
 
+#include "common/log_text.h"
+
 namespace lb::log {
 
 namespace {
@@ -48,67 +50,24 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-// The length of the UTF-8 character (RFC 3629, 4) that `text` begins with; 0 = it begins with none.
-size_t utf8_length(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  auto continues = [&](size_t i, unsigned char from = 0x80, unsigned char to = 0xbf) {
-    return i < text.size() && byte(i) >= from && byte(i) <= to;
-  };
-  unsigned char c = byte(0);
-  if (c < 0x80) return 1;
-  if (c >= 0xc2 && c <= 0xdf) return continues(1) ? 2 : 0;
-  if (c >= 0xe0 && c <= 0xef) {
-    // Neither longer than needed nor a surrogate.
-    bool second = continues(1, c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf);
-    return second && continues(2) ? 3 : 0;
-  }
-  if (c >= 0xf0 && c <= 0xf4) {
-    bool second = continues(1, c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf);
-    return second && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-// The message in a JSON string (RFC 8259, 7). Bytes that are no UTF-8 would make the whole line
-// unreadable to a JSON reader: each becomes U+FFFD.
+// The message in a JSON string.
 class JsonText : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    std::string_view text(message.payload.data(), message.payload.size());
-    while (!text.empty()) {
-      size_t length = utf8_length(text);
-      auto c = static_cast<unsigned char>(text.front());
-      if (length == 0) {
-        fmt::format_to(std::back_inserter(out), "\\ufffd");
-      } else if (c < 0x20) {
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
-      } else {
-        if (c == '"' || c == '\\') out.push_back('\\');
-        out.append(text.data(), text.data() + length);
-      }
-      text.remove_prefix(length == 0 ? 1 : length);
-    }
+    append_json_text({message.payload.data(), message.payload.size()}, out);
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<JsonText>();
   }
 };
 
-// The message on one line: what comes from outside cannot forge a line of its own, nor send
-// sequences to the terminal that shows it.
+// The message on one line.
 class PlainText : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    for (char c : message.payload) {
-      auto byte = static_cast<unsigned char>(c);
-      if (byte >= 0x20 && byte != 0x7f) {
-        out.push_back(c);
-      } else {
-        fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-      }
-    }
+    append_plain_text({message.payload.data(), message.payload.size()}, out);
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<PlainText>();

@@ -13,6 +13,7 @@
 #include "common/cidr.h"
 #include "common/log.h"
 #include "common/rate.h"
+#include "config/access_log.h"
 #include "config/health_check.h"
 #include "config/http_config.h"
 #include "config/route.h"
@@ -109,6 +110,7 @@ struct ListenerConfig {
   std::optional<Rate> datagram_rate;  // absent: off, as the next
   std::optional<Rate> datagram_rate_per_source;
   HttpListenerConfig http;
+  std::optional<AccessLogConfig> access_log;  // absent: off
 };
 
 // The pools that a listener's connections may go to.

@@ -89,6 +89,7 @@ void read_http_pool_timeouts(Section& section, HttpPoolConfig& http);
 // An algorithm's word, or a map with least_load and what counts for it.
 void read_balance(const Value& value, Balance& balance, LoadMetric& metric);
 Scalar<std::string> header_name();
+void read_access_log(const Value& value, std::optional<AccessLogConfig>& access_log);
 void read_pool(const Value& value, Draft& draft);
 void read_routes(const Value& value, Protocols here, ListenerConfig& listener, Draft& draft);
 // `tls: off` is absent.

@@ -144,6 +144,7 @@ void TcpSession::note_request() {
 void TcpSession::note_first_byte() {
   if (!to_client_.wrote() && !to_client_.has_kept()) return;
   first_byte_seen_ = true;
+  answered_ms_ = age_ms();
   count_success(*lease_.server());
   if (timing_us_ == 0) return;
   int64_t now_us = frontend_.worker().loop.now_us();
@@ -267,6 +268,7 @@ void TcpSession::end(CloseReason reason) {
   if (state_ == State::ended) return;
   if (log::enabled(log::Level::debug)) log::debug("{}", describe(reason));
   if (is_refusal(reason)) frontend_.note_refused(reason);
+  if (frontend_.access_log() != nullptr) write_access_log(reason);
   WorkerContext& worker = frontend_.worker();
   bool reset = closes_by_reset(reason) || to_client_.has_kept() || to_server_.has_kept();
   if (!reset && reason != CloseReason::finished) {
@@ -315,11 +317,10 @@ bool TcpSession::close_by_reset(CloseReason reason) {
 std::string TcpSession::describe(CloseReason reason) const {
   const Server* server = lease_.server();
   const std::string& pool = route_.empty() ? frontend_.config().pool : route_;
-  int64_t age_ms = frontend_.worker().loop.now_ms() - started_ms_;
-  std::string line = fmt::format("listener {}: {} -> {}/{} closed: {}; {} bytes in, {} out, {} ms",
-                                 frontend_.config().name, peer_.to_string(),
-                                 server ? server->pool() : pool, server ? server->name() : "-",
-                                 to_string(reason), to_server_.bytes(), to_client_.bytes(), age_ms);
+  std::string line = fmt::format(
+      "listener {}: {} -> {}/{} closed: {}; {} bytes in, {} out, {} ms", frontend_.config().name,
+      peer_.to_string(), server ? server->pool() : pool, server ? server->name() : "-",
+      to_string(reason), to_server_.bytes(), to_client_.bytes(), age_ms());
   if (client_.tls && !client_.tls->reason().empty()) {
     line += "; TLS with the client: " + client_.tls->reason();
   }
@@ -327,6 +328,33 @@ std::string TcpSession::describe(CloseReason reason) const {
     line += "; TLS with the server: " + server_.tls->reason();
   }
   return line;
+}
+
+int32_t TcpSession::age_ms() const {
+  return static_cast<int32_t>(
+      std::min<int64_t>(frontend_.worker().loop.now_ms() - started_ms_, INT32_MAX));
+}
+
+void TcpSession::write_access_log(CloseReason reason) const {
+  auto us = [](int64_t ms) { return ms < 0 ? AccessRecord::kNever : ms * 1000; };
+  AccessRecord record{peer_, to_string(reason)};
+  record.pool = route_.empty() ? frontend_.config().pool : route_;
+  if (const Server* server = lease_.server()) {
+    record.pool = server->pool();
+    record.server = server->name();
+  }
+  record.retries = connector_.retries();
+  record.bytes_in = to_server_.bytes();
+  record.bytes_out = to_client_.bytes();
+  record.queued_us = us(queued_ms_);
+  record.connected_us = us(connected_ms_);
+  record.answered_us = us(answered_ms_);
+  record.took_us = (frontend_.worker().loop.now_ms() - started_ms_) * 1000;
+  if (client_.tls && client_.tls->handshake_done()) {
+    record.tls = client_.tls->version();
+    record.sni = client_.tls->server_name();
+  }
+  frontend_.access_log()->write(frontend_.worker().index, record);
 }
 
 }  // namespace lb

@@ -88,6 +88,8 @@ class TcpSession final : public InSlab<TcpSession>,
   void note_mute_end(Server& server, CloseReason reason);
   void note_client_progress();
   void settle();
+  void write_access_log(CloseReason reason) const;
+  int32_t age_ms() const;
   void check_deadlines();
   void lower_deadline();
   int64_t next_deadline_ms() const;
@@ -115,6 +117,10 @@ class TcpSession final : public InSlab<TcpSession>,
   int64_t connect_until_ms_ = 0;   // when the connect under way is late
   int64_t timing_us_ = 0;          // when the connect, then the request, began
   uint32_t connect_took_us_ = 0;
+  // For the access log, since the start; -1 = not yet.
+  int32_t queued_ms_ = -1;
+  int32_t connected_ms_ = -1;
+  int32_t answered_ms_ = -1;
   State state_ = State::opening;
   bool settled_ = false;  // keepalive is set at the server's socket
   bool first_byte_seen_ = false;

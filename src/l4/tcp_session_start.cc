@@ -169,6 +169,7 @@ void TcpSession::begin_connect() {
   server_.readable.bind<&TcpSession::on_server_readable>(worker.loop, fd, IoEvent::kRead, this);
   server_.writable.bind<&TcpSession::on_server_writable>(worker.loop, fd, IoEvent::kWrite, this);
   server_.readable.arm();
+  queued_ms_ = age_ms();
   connect_until_ms_ = worker.loop.now_ms() + pool().config().connect_timeout.count();
   // Nothing may tell that the connect is through before the connection has been idle for too long.
   worker.timeouts.set(*this, std::min(connect_until_ms_, next_deadline_ms()));
@@ -235,6 +236,7 @@ void TcpSession::connected() {
   state_ = State::relaying;
   connector_.connected();
   pool().stick(key(), *lease_.server(), worker.loop.now_ms());
+  connected_ms_ = age_ms();
   lease_.server()->cell(worker.index).connections.fetch_add(1, std::memory_order_relaxed);
   if (timing_us_ != 0) {
     int64_t now_us = worker.loop.now_us();

@@ -189,7 +189,8 @@ void Exchange::use(std::unique_ptr<ServerConnection> connection) {
   was_reused_ = server_->is_reused();
   state_ = was_reused_ ? State::awaiting : State::connecting;
   stuck_ = false;
-  if (was_reused_) connected_us_ = frontend_.worker().loop.now_us();
+  queued_us_ = frontend_.worker().loop.now_us();
+  connected_us_ = was_reused_ ? queued_us_ : 0;
   active_ms_ = now_ms();
   leased_from_ = routes_;
   if (pool().config().balance == Balance::least_response_time) {
@@ -464,7 +465,7 @@ void Exchange::finish(ExchangeEnd why) {
 void Exchange::tell(ExchangeEnd why) {
   auto since_began = [this](int64_t at_us) { return at_us == 0 ? -1 : at_us - began_us_; };
   frontend_.exchange_over({.client = source_,
-                           .is_tls = origin_.is_tls,
+                           .tls = client_.tls(),
                            .request = request_.head.path.empty() ? nullptr : &request_.head,
                            .host = asked_host_,
                            .path = asked_path_,
@@ -473,8 +474,9 @@ void Exchange::tell(ExchangeEnd why) {
                            .request_bytes = body_bytes_,
                            .response_bytes = response_bytes_,
                            .server = lease_.server(),
-                           .tries = connector_.tries(),
+                           .retries = connector_.retries(),
                            .reused = was_reused_,
+                           .queued_us = since_began(queued_us_),
                            .connected_us = since_began(connected_us_),
                            .responded_us = since_began(responded_us_),
                            .total_us = frontend_.worker().loop.now_us() - began_us_});

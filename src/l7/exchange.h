@@ -127,6 +127,7 @@ class Exchange final : public InSlab<Exchange>,
   std::string_view asked_host_;
   std::string_view asked_path_;
   int64_t began_us_;
+  int64_t queued_us_ = 0;
   int64_t connected_us_ = 0;
   int64_t responded_us_ = 0;
   int64_t active_ms_;  // the last progress at the server's end

@@ -7,6 +7,8 @@
 
 namespace lb {
 
+class TlsSession;
+
 struct Pipe;
 
 // A piece of a body, in order. The last one may be empty and may have trailers.
@@ -36,6 +38,8 @@ class ClientStream {
   // The response cannot be completed, which the client must be able to tell.
   virtual void cut() = 0;
 
+  // Null where it came in clear.
+  virtual const TlsSession* tls() const = 0;
   // The client is gone, whatever is sent.
   virtual bool is_gone() const = 0;
   // It has not taken all that was sent: no more until Exchange::client_drained().

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "l7/exchange_record.h"
 
+#include "net/tls_session.h"
+#include "pool/server.h"
+
 namespace lb {
+
+namespace {
+
+std::string_view field(const RequestHead& head, FieldId id) {
+  const Field* found = head.find(id);
+  return found == nullptr ? std::string_view() : found->value;
+}
+
+}  // namespace
 
 const char* to_string(ExchangeEnd end) {
   switch (end) {
@@ -45,6 +57,39 @@ const char* to_string(ExchangeEnd end) {
       return "shutting_down";
   }
   return "";
+}
+
+AccessRecord access_record(const ExchangeRecord& record) {
+  AccessRecord access{record.client, to_string(record.end)};
+  access.protocol = "HTTP";
+  if (record.request != nullptr) {
+    const RequestHead& request = *record.request;
+    access.protocol = request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    access.method = request.method_name;
+    access.query = request.query;
+    access.referer = field(request, FieldId::referer);
+    access.user_agent = field(request, FieldId::user_agent);
+    access.request_id = field(request, FieldId::x_request_id);
+  }
+  access.host = record.host;
+  access.path = record.path;
+  access.status = record.status;
+  if (record.server != nullptr) {
+    access.pool = record.server->pool();
+    access.server = record.server->name();
+  }
+  access.retries = record.retries;
+  access.bytes_in = record.request_bytes;
+  access.bytes_out = record.response_bytes;
+  access.queued_us = record.queued_us;
+  access.connected_us = record.connected_us;
+  access.answered_us = record.responded_us;
+  access.took_us = record.total_us;
+  if (record.tls != nullptr) {
+    access.tls = record.tls->version();
+    access.sni = record.tls->server_name();
+  }
+  return access;
 }
 
 }  // namespace lb

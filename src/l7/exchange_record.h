@@ -6,10 +6,12 @@
 
 #include "common/address.h"
 #include "l7/http_message.h"
+#include "pool/access_log.h"
 
 namespace lb {
 
 class Server;
+class TlsSession;
 
 // Why an exchange ended as it did.
 enum class ExchangeEnd : uint8_t {
@@ -38,8 +40,8 @@ const char* to_string(ExchangeEnd end);
 
 // One exchange as logs and metrics tell it, at its end. Views are valid during the call alone.
 struct ExchangeRecord {
-  const Address& client;  // as limits and logs see it
-  bool is_tls = false;
+  const Address& client;                 // as limits and logs see it
+  const TlsSession* tls = nullptr;       // null: it came in clear
   const RequestHead* request = nullptr;  // as servers were sent it; null: none could be read
   std::string_view host = {};            // as it was asked for
   std::string_view path = {};            // likewise, in its normal form; request has the query
@@ -48,12 +50,16 @@ struct ExchangeRecord {
   uint64_t request_bytes = 0;  // of the body; after 101 all
   uint64_t response_bytes = 0;
   const Server* server = nullptr;  // the last one that it had
-  uint32_t tries = 0;              // servers picked
+  uint32_t retries = 0;            // tries after the first
   bool reused = false;             // the server's connection had served others
   // Since the request's head was complete; -1: it never came to that.
+  int64_t queued_us = -1;     // it had a server, at last
   int64_t connected_us = -1;  // to a server, or given a connection that was there
   int64_t responded_us = -1;  // the response's head was there
   int64_t total_us = 0;
 };
+
+// As the access log has it. The views are the record's.
+AccessRecord access_record(const ExchangeRecord& record);
 
 }  // namespace lb

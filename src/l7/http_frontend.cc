@@ -83,10 +83,11 @@ std::unique_ptr<ServerConnection> HttpFrontend::open_connection(Server& server, 
 }
 
 bool HttpFrontend::wants_records() const {
-  return log::enabled(log::Level::debug);
+  return access_log() != nullptr || log::enabled(log::Level::debug);
 }
 
 void HttpFrontend::exchange_over(const ExchangeRecord& record) {
+  if (const AccessLog* log = access_log()) log->write(worker().index, access_record(record));
   std::string_view method = record.request == nullptr ? "-" : record.request->method_name;
   log::debug("listener {}: {}: {} {}{}: {} {}, {} bytes, {} us", config().name,
              record.client.to_string(), method, record.host, record.path, record.status,

@@ -63,6 +63,7 @@ class HttpSession final : public InSlab<HttpSession>,
   void send_body(const BodyPart& part) override;
   Pipe* body_pipe() override;
   void cut() override { cut_ = true; }
+  const TlsSession* tls() const override { return stream_.tls(); }
   bool is_gone() const override { return gone_; }
   bool is_blocked() const override;
   void pause_body() override;

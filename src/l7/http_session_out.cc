@@ -58,7 +58,7 @@ void HttpSession::refuse(const HttpRefusal& refusal) {
     bool is_slow = refusal.status == 408;
     frontend_.exchange_over(
         {.client = peer_,
-         .is_tls = stream_.is_tls(),
+         .tls = stream_.tls(),
          .status = refusal.status,
          .end = is_slow ? ExchangeEnd::client_timeout : ExchangeEnd::bad_request,
          .response_bytes = part.bytes.size()});

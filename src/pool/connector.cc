@@ -66,6 +66,7 @@ Connector::Step Connector::pick(const Pool& pool, WorkerContext& worker, const W
   if (place_) place_->line().begin_try(*place_);
   try_again_ms_ = 0;
   ++tries_;
+  ++begun_;
   lease_ = std::move(*lease);
   return stops_at_lease_ ? Step::leased : connect(pool, worker, key);
 }
@@ -209,6 +210,7 @@ Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, Work
   log::debug("server {}/{}: connect failed: {}", server.pool(), server.name(), strerror(error));
   if (error == EMFILE || error == ENFILE) {
     --tries_;  // no other server would help
+    --begun_;
     return wait_for_socket(pool, worker);
   }
   want_.tried.push_back(&server);

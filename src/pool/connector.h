@@ -83,9 +83,9 @@ class Connector {
   Fd take_fd() { return std::move(fd_); }
   Lease take_lease() { return std::move(lease_); }
   int64_t pause_ms() const { return pause_ms_; }
-  // Begun so far.
-  uint32_t tries() const { return tries_; }
   int last_error() const { return last_error_; }
+  // Tries after the first, of all that were begun.
+  uint32_t retries() const { return begun_ > 0 ? begun_ - 1 : 0; }
 
  private:
   Step pick(const Pool& pool, WorkerContext& worker, const WorkKey& key);
@@ -112,7 +112,8 @@ class Connector {
   Fd fd_;
   Lease lease_;
   Want want_;
-  uint32_t tries_ = 0;   // begun
+  uint32_t tries_ = 0;   // begun, since it last waited in the line
+  uint32_t begun_ = 0;   // in all
   uint32_t pauses_ = 0;  // taken
   int64_t pause_ms_ = 0;
   int64_t lacking_since_ms_ = 0;  // a socket; 0 = not

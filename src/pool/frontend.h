@@ -13,6 +13,7 @@
 #include "net/connection_limit.h"
 #include "net/rate_limit.h"
 #include "net/tls_server_context.h"
+#include "pool/access_log.h"
 #include "pool/close_reason.h"
 #include "pool/pool.h"
 #include "pool/worker_context.h"
@@ -37,6 +38,7 @@ struct FrontendPlan {
   std::shared_ptr<DatagramLimits> datagrams = nullptr;  // udp: of the listener, all workers
   milliseconds drain_timeout{0};                        // runtime.drain_timeout
   std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
+  std::shared_ptr<const AccessLog> access_log = nullptr;  // null: none
 };
 
 // A listener on one worker, of whatever protocol: takes in what clients send and owns their
@@ -76,6 +78,8 @@ class Frontend {
   const ListenerConfig& config() const { return *plan_.config; }
   const std::shared_ptr<const TlsServerContext>& tls() const { return plan_.tls; }
   bool shares_sockets(const Frontend& other) const;
+  // Null where none is kept.
+  const AccessLog* access_log() const { return plan_.access_log.get(); }
   // Whether what comes from this peer begins with a PROXY header.
   bool header_follows(const Address& peer) const;
   // Whether allow and deny let this client in.

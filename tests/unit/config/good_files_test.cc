@@ -152,7 +152,7 @@ listeners:
     keepalive: {idle: 5m, interval: 1s, count: 127}
     udp: off
     tls: off
-    access_log: off
+    access_log: {output: /var/log/lb/access.log, format: combined}
     trusted_proxies: off
     routes: off
 )")
@@ -169,6 +169,8 @@ listeners:
   EXPECT_EQ(*listener.allow, networks({"10.0.0.0/8", "192.0.2.1"}));
   EXPECT_EQ(listener.deny, networks({"10.6.6.0/24"}));
   EXPECT_EQ(listener.max_connections, 1000U);
+  EXPECT_EQ(listener.access_log,
+            (AccessLogConfig{"/var/log/lb/access.log", AccessLogConfig::Format::combined}));
   EXPECT_EQ(listener.timeouts, (ListenerTimeouts{milliseconds(120'000), milliseconds(30'000),
                                                  milliseconds(250), milliseconds(86'400'000)}));
   EXPECT_EQ(listener.keepalive,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "app/named_thread.h"
+#include "common/named_thread.h"
 
 #include <pthread.h>
 

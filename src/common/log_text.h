@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string_view>
+
+namespace lb {
+
+// Text from outside made safe for one line of a log: it cannot forge a line or a field of its own,
+// nor send sequences to the terminal that shows it. `Out` is a std::string or a buffer of fmt.
+
+// The length of the UTF-8 character (RFC 3629, 4) that `text` begins with; 0 = it begins with none.
+size_t utf8_length(std::string_view text);
+
+// Bytes that stand for themselves in every kind of quotes.
+inline bool is_plain_text(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+// For between the quotes of a JSON string (RFC 8259, 7). Bytes that are no UTF-8 would make the
+// whole line unreadable to a JSON reader: each becomes U+FFFD.
+template <typename Out>
+void append_json_text(std::string_view text, Out& out) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    const char* run = at;
+    while (at < end && is_plain_text(*at)) ++at;
+    out.append(run, at);
+    if (at == end) return;
+    auto c = static_cast<unsigned char>(*at);
+    size_t length = utf8_length({at, static_cast<size_t>(end - at)});
+    if (length == 0) {
+      fmt::format_to(std::back_inserter(out), "\\ufffd");
+    } else if (c < 0x20) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    } else {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.append(at, at + length);
+    }
+    at += length == 0 ? 1 : length;
+  }
+}
+
+// For a line without quotes: control characters become \x1b and the like.
+template <typename Out>
+void append_plain_text(std::string_view text, Out& out) {
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out.push_back(c);
+    } else {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    }
+  }
+}
+
+// For between double quotes, as readers of web servers' logs know it: what is not plain becomes
+// \x22 and the like.
+template <typename Out>
+void append_quoted_text(std::string_view text, Out& out) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    const char* run = at;
+    while (at < end && is_plain_text(*at)) ++at;
+    out.append(run, at);
+    if (at == end) return;
+    fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(*at++));
+  }
+}
+
+}  // namespace lb
