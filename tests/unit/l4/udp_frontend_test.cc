@@ -36,8 +36,11 @@ TEST_F(UdpFrontendTest, DatagramsGoThereAndBackWholeAndInOrder) {
                                    "end"};
   for (const auto& bytes : sent) client.send(bytes, at_);
   for (const auto& bytes : sent) EXPECT_EQ(wait_for(server(0)), bytes);
-  for (const auto& bytes : sent) server(0).answer(bytes);
-  for (const auto& bytes : sent) EXPECT_EQ(wait_for(client), bytes);
+  // At first replies are taken singly, later all that are there.
+  for (int round = 0; round < 4; ++round) {
+    for (const auto& bytes : sent) server(0).answer(bytes);
+    for (const auto& bytes : sent) EXPECT_EQ(wait_for(client), bytes);
+  }
   EXPECT_EQ(client.from(), at_);
   EXPECT_EQ(frontend_->session_count(), 1u);
   EXPECT_EQ(servers_.active(0), 1u);
@@ -127,6 +130,30 @@ TEST_F(UdpFrontendTest, ASessionEndsAfterItsResponses) {
   EXPECT_TRUE(run_until(rig_.loop, [&] { return frontend_->session_count() == 0; }));
   EXPECT_EQ(servers_.active(0), 0u);
   EXPECT_EQ(limit_->open(), 0u);
+}
+
+TEST_F(UdpFrontendTest, ASessionEndsAfterItsResponsesWithinABurst) {
+  listener_->udp_responses = 30;
+  open();
+  Peer client;
+  client.send("?", at_);
+  EXPECT_EQ(wait_for(server(0)), "?");
+  for (int i = 0; i < 40; ++i) server(0).answer(std::to_string(i));
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(wait_for(client), std::to_string(i));
+  EXPECT_TRUE(nothing_comes(client));
+  EXPECT_EQ(frontend_->session_count(), 0u);
+}
+
+TEST_F(UdpFrontendTest, AServerThatGoesAwayIsNoticedWhileBurstsAreRead) {
+  open();
+  Peer client;
+  exchange(client);
+  for (int i = 0; i < 40; ++i) server(0).answer(std::to_string(i));
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(wait_for(client), std::to_string(i));
+  server(0).close();
+  client.send("?", at_);
+  EXPECT_TRUE(run_until(rig_.loop, [&] { return frontend_->session_count() == 0; }));
+  EXPECT_FALSE(rig_.connects_failed.empty());
 }
 
 TEST_F(UdpFrontendTest, SilentSessionsEnd) {

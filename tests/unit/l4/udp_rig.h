@@ -42,6 +42,8 @@ class Peer {
     return std::string(buffer, static_cast<size_t>(got));
   }
   const Address& from() const { return from_; }
+  // What comes now is answered by ICMP.
+  void close() { fd_.reset(); }
 
  private:
   Fd fd_;
