@@ -71,6 +71,7 @@ UdpFrontend::UdpFrontend(WorkerContext& worker, FrontendPlan plan)
       table_(new_secret(worker)),
       newcomers_turn_(worker.loop, [this] { serve_newcomers(); }),
       leaving_turn_(worker.loop, [this] { leave_servers(); }),
+      departed_turn_(worker.loop, [this] { end_departed(); }),
       secret_(new_secret(worker)) {
   look_at_servers();
   listen();
@@ -119,28 +120,6 @@ void UdpFrontend::listen() {
   }
 }
 
-// Their sessions keep them for what is still to be answered, and go to another server with their
-// next datagram.
-void UdpFrontend::leave_servers() {
-  int64_t now_ms = worker().loop.now_ms();
-  std::vector<const Server*> due = leaving_.take_due(now_ms);
-  if (!due.empty()) {
-    for (auto& sessions : standings_) {
-      sessions.for_each([&](UdpSession& session) {
-        if (std::binary_search(due.begin(), due.end(), session.server())) session.move_on();
-      });
-    }
-  }
-  if (int64_t next_ms = leaving_.next_ms(); next_ms != 0) {
-    leaving_turn_.start(std::chrono::milliseconds(next_ms - now_ms));
-  }
-}
-
-void UdpFrontend::look_at_servers() {
-  leaving_.update(pool().members(), worker().loop.now_ms(), plan().drain_timeout.count());
-  leave_servers();
-}
-
 void UdpFrontend::stop_accepting() {
   for (auto& listening : listening_) receive(*listening);
   accepting_ = false;
@@ -160,20 +139,6 @@ void UdpFrontend::release_sockets() {
     worker().loop.retire(std::move(listening));
   }
   listening_.clear();
-}
-
-void UdpFrontend::leave_server(const Server* server, CloseReason reason) {
-  for (auto& sessions : standings_) {
-    sessions.for_each([&](UdpSession& session) {
-      if (session.server() == server) end(session, reason);
-    });
-  }
-}
-
-void UdpFrontend::end_sessions(CloseReason reason) {
-  for (auto& sessions : standings_) {
-    sessions.for_each([&](UdpSession& session) { end(session, reason); });
-  }
 }
 
 // ---- what comes in ----

@@ -58,6 +58,7 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void listen();
   void look_at_servers();
   void leave_servers();
+  void end_departed();
 
   // What comes in.
   void receive(Listening& listening);
@@ -103,6 +104,8 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   int stalls_ = 0;  // turns that the first newcomer has waited for another worker to make room
   LeavingServers leaving_;
   Timer leaving_turn_;
+  std::vector<const Server*> departed_;  // removed, with sessions that end soon; only compared
+  Timer departed_turn_;
   bool accepting_ = true;
   uint16_t next_socket_ = 0;
   uint64_t secret_;

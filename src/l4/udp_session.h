@@ -57,6 +57,7 @@ class UdpSession final : public ListHook {
   // unreachable.
   bool must_move(int64_t now_ms) const;
   void move_on() { moving_ = true; }
+  bool moving() const { return moving_; }
   // It begins with datagrams of a trusted peer, and may have more headers.
   bool is_proxied() const { return proxied_; }
 

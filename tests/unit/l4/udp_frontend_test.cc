@@ -298,6 +298,35 @@ TEST_F(UdpFrontendTest, ADrainingServerKeepsItsSessionsUntilDrainTimeout) {
   EXPECT_NE(exchange(silent), at) << "others stay";
 }
 
+TEST_F(UdpFrontendTest, ARemovedServersLastAnswersStillCome) {
+  add_server();
+  open();
+  Peer client;
+  size_t at = exchange(client);
+  Server* removed = members_[at].server;
+  client.send("last", at_);
+  EXPECT_EQ(wait_for(server(at)), "last");
+  members_.erase(members_.begin() + static_cast<ptrdiff_t>(at));
+  frontend_->update(plan());
+  frontend_->leave_server(removed, CloseReason::server_removed);
+  server(at).answer("here it is");
+  EXPECT_EQ(wait_for(client), "here it is");
+  EXPECT_EQ(exchange(client), 1 - at);
+  EXPECT_EQ(frontend_->session_count(), 1u);
+}
+
+TEST_F(UdpFrontendTest, SessionsOfARemovedServerEndAfterAMoment) {
+  open();
+  Peer client;
+  exchange(client);
+  Server* removed = members_[0].server;
+  members_.clear();
+  frontend_->update(plan());
+  frontend_->leave_server(removed, CloseReason::server_removed);
+  EXPECT_EQ(frontend_->session_count(), 1u);
+  EXPECT_TRUE(run_until(rig_.loop, [&] { return frontend_->session_count() == 0; }));
+}
+
 TEST_F(UdpFrontendTest, AReloadMovesNoSession) {
   add_server();
   open();
