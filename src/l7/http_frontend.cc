@@ -88,6 +88,7 @@ bool HttpFrontend::wants_records() const {
 
 void HttpFrontend::exchange_over(const ExchangeRecord& record) {
   if (const AccessLog* log = access_log()) log->write(worker().index, access_record(record));
+  if (!log::enabled(log::Level::debug)) return;
   std::string_view method = record.request == nullptr ? "-" : record.request->method_name;
   log::debug("listener {}: {}: {} {}{}: {} {}, {} bytes, {} us", config().name,
              record.client.to_string(), method, record.host, record.path, record.status,

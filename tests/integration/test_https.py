@@ -180,7 +180,6 @@ def test_a_pool_speaks_tls_on_kept_connections(lb, server, authority, app):
     assert back.connections == 1
 
 
-@pytest.mark.fast
 def test_large_responses_of_tls_servers_wait_for_slow_clients(lb, server, authority, app):
     data = os.urandom(20_000_000)
     back = server(behind_tls(app, answers_by_reading(lambda _: response(data))))

@@ -170,7 +170,8 @@ TEST(RouteActions, ASplitKeepsAClientOnOneSideAndTheShares) {
 TEST(RouteActions, HeaderRulesRemoveSetAndAdd) {
   std::vector<Field> fields = {
       {"A", "1", FieldId::other}, {"b", "2", FieldId::other}, {"C", "3", FieldId::other}};
-  apply_header_rules({{{"B", "x"}, {"D", "4"}}, {{"C", "5"}}, {"a"}}, fields);
+  const HeaderRules rules{{{"B", "x"}, {"D", "4"}}, {{"C", "5"}}, {"a"}};
+  apply_header_rules(rules, fields);
   std::string result;
   for (const Field& field : fields) result += std::string(field.name) + std::string(field.value);
   EXPECT_EQ(result, "C3BxD4C5");
