@@ -2,7 +2,6 @@
 #include "pool/registry.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "common/log.h"
@@ -421,8 +420,6 @@ void PoolRegistry::collect() {
   std::erase_if(removed_, [this](Removed& removed) {
     // In no pool it is picked no more, so a count of zero stays zero.
     if (removed.server.use_count() > 1) return false;
-    // use_count() is relaxed: what the last worker did before it let go is to be seen from here on.
-    std::atomic_thread_fence(std::memory_order_acquire);
     if (removed.server->active().load(std::memory_order_acquire) != 0) return false;
     removed.state->load.release_slot(removed.server->active());
     records_.erase(removed.server.get());
