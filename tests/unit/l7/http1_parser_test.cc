@@ -53,6 +53,12 @@ TEST(RequestParser, WhatBelongsToTheConnectionIsNotPassedOn) {
   EXPECT_EQ(wire_of(head), "GET / HTTP/1.1\r\nHost: a\r\nX-Stays: yes\r\n\r\n");
 }
 
+TEST(RequestParser, AnOldClientExpectsNothing) {
+  RequestHead head = parse("GET / HTTP/1.0\r\nHost: a\r\nExpect: 200-ok\r\nX: 1\r\n\r\n");
+  EXPECT_FALSE(head.expects_continue);
+  EXPECT_EQ(wire_of(head), "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n");
+}
+
 TEST(RequestParser, KeepsTheConnectionAsItsVersionSays) {
   struct Row {
     const char* version;
