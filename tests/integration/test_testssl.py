@@ -17,7 +17,7 @@ HARMLESS = {"OK", "INFO", "LOW", "DEBUG"}  # DEBUG: it finds no HTTP, and so it 
 @pytest.mark.seconds(900)
 @pytest.mark.parametrize("checks", [
     ["--protocols", "--server-preference", "--server-defaults"],
-    ["--std", "--forward-secrecy", "--vulnerable"],
+    ["--std", "--fs", "--vulnerable"],
 ], ids=["settings", "weaknesses"])
 def test_testssl_finds_nothing_above_low(lb, server, authority, tmp_path, checks):
     if not shutil.which("testssl"):
