@@ -23,4 +23,17 @@ size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+unsigned code_point(std::string_view text, size_t length) {
+  auto bits = [&](size_t i, unsigned mask) { return static_cast<unsigned char>(text[i]) & mask; };
+  if (length == 1) return bits(0, 0x7f);
+  if (length == 2) return bits(0, 0x1f) << 6 | bits(1, 0x3f);
+  return bits(0, 0x0f) << 12 | bits(1, 0x3f) << 6 | bits(2, 0x3f);
+}
+
+bool is_control(std::string_view text, size_t length) {
+  if (length > 3) return false;
+  unsigned code = code_point(text, length);
+  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x2028 || code == 0x2029;
+}
+
 }  // namespace lb

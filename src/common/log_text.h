@@ -11,8 +11,15 @@ namespace lb {
 // Text from outside made safe for one line of a log: it cannot forge a line or a field of its own,
 // nor send sequences to the terminal that shows it. `Out` is a std::string or a buffer of fmt.
 
+// Whether the UTF-8 character that `text` begins with, of `length` bytes, is a control character or
+// ends a line for some reader: U+0000–001F, U+007F–009F, U+2028, U+2029.
+bool is_control(std::string_view text, size_t length);
+
 // The length of the UTF-8 character (RFC 3629, 4) that `text` begins with; 0 = it begins with none.
 size_t utf8_length(std::string_view text);
+
+// The number of the character of one to three bytes that `text` begins with.
+unsigned code_point(std::string_view text, size_t length);
 
 // Bytes that stand for themselves in every kind of quotes.
 inline bool is_plain_text(char c) {
@@ -20,7 +27,8 @@ inline bool is_plain_text(char c) {
 }
 
 // For between the quotes of a JSON string (RFC 8259, 7). Bytes that are no UTF-8 would make the
-// whole line unreadable to a JSON reader: each becomes U+FFFD.
+// whole line unreadable to a JSON reader: each becomes U+FFFD. Control characters become \u009b and
+// the like.
 template <typename Out>
 void append_json_text(std::string_view text, Out& out) {
   const char* at = text.data();
@@ -30,14 +38,14 @@ void append_json_text(std::string_view text, Out& out) {
     while (at < end && is_plain_text(*at)) ++at;
     out.append(run, at);
     if (at == end) return;
-    auto c = static_cast<unsigned char>(*at);
-    size_t length = utf8_length({at, static_cast<size_t>(end - at)});
+    std::string_view rest(at, static_cast<size_t>(end - at));
+    size_t length = utf8_length(rest);
     if (length == 0) {
       fmt::format_to(std::back_inserter(out), "\\ufffd");
-    } else if (c < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    } else if (is_control(rest, length)) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", code_point(rest, length));
     } else {
-      if (c == '"' || c == '\\') out.push_back('\\');
+      if (*at == '"' || *at == '\\') out.push_back('\\');
       out.append(at, at + length);
     }
     at += length == 0 ? 1 : length;

@@ -89,7 +89,9 @@ TEST_F(Log, EscapesWhatWouldBreakALine) {
   const Row rows[] = {
       {"a \"b\" \\c", R"(a "b" \c)", R"(a \"b\" \\c)"},
       {"a\nb\r\t", R"(a\x0ab\x0d\x09)", R"(a\u000ab\u000d\u0009)"},
-      {"\x1b[31m\0\x7f"s, R"(\x1b[31m\x00\x7f)", "\\u001b[31m\\u0000\x7f"},
+      {"\x1b[31m\0\x7f"s, R"(\x1b[31m\x00\x7f)", R"(\u001b[31m\u0000\u007f)"},
+      // Controls beyond ASCII, and what ends a line for some readers of JSON.
+      {"\xc2\x9b|\xe2\x80\xa8", "\xc2\x9b|\xe2\x80\xa8", R"(\u009b|\u2028)"},
       {"grün €  😀", "grün €  😀", "grün €  😀"},
       // Not UTF-8: alone, cut short, longer than needed, a surrogate, beyond the last character.
       {"\xff|\x80|\xc3", "\xff|\x80|\xc3", R"(\ufffd|\ufffd|\ufffd)"},

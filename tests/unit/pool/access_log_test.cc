@@ -127,7 +127,7 @@ TEST(AccessLog, WhateverAClientSendsStaysInItsField) {
       "\xed\xa0\x80",      // a surrogate
       "\xf4\x90\x80\x80",  // beyond Unicode
       "\xe2\x82",          // cut
-      "caf\xc3\xa9 \xe2\x80\xa8",
+      "caf\xc3\xa9 \xe2\x80\xa8 \xe2\x80\xa9 \xc2\x85 \xc2\x9b",
       std::string(100'000, 'a'),
       std::string(100'000, '\xff'),
   };
@@ -144,6 +144,10 @@ TEST(AccessLog, WhateverAClientSendsStaysInItsField) {
     record.sni = text;
     std::string json = AccessLog::line("web", kJson, record, kNow_ms);
     ASSERT_EQ(json.find('\n'), json.size() - 1);
+    for (const char* control :
+         {"\x1b", "\x7f", "\xc2\x9b", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"}) {
+      ASSERT_EQ(json.find(control), json.npos);
+    }
     EXPECT_LT(json.size(), 200'000u);
     auto read = parse_json(json);
     ASSERT_TRUE(read) << read.error().message << " in " << json;
