@@ -19,8 +19,8 @@ template <typename Key, typename Value, typename Hash>
 class LruMap {
  public:
   explicit LruMap(size_t capacity) : capacity_(std::max<size_t>(1, capacity)) {}
-  LruMap(LruMap&&) = default;
-  LruMap& operator=(LruMap&&) = default;
+  LruMap(LruMap&&) noexcept = default;
+  LruMap& operator=(LruMap&&) noexcept = default;
 
   size_t size() const { return size_; }
 
