@@ -78,6 +78,7 @@ server:
   xfrdfile: "{directory}/xfrd"
   xfrdir: "{directory}"
   pidfile: ""
+  rrl-ratelimit: 0
 remote-control:
   control-enable: no
 zone:

@@ -74,6 +74,7 @@ server:
     xfrdfile: "{self.directory}/xfrd"
     xfrdir: "{self.directory}"
     pidfile: ""
+    rrl-ratelimit: 0
 remote-control:
     control-enable: no
 zone:
