@@ -49,20 +49,20 @@ int run(const std::string& file, const std::function<decltype(lb::load_config(""
   return code;
 }
 
-// lb tcp and lb udp: a listener and its servers on the command line.
+// lb tcp, lb udp and lb http: a listener and its servers on the command line.
 struct OneLineCommands {
   lb::OneLine line;
   std::vector<CLI::App*> commands;
 
   void add_to(CLI::App& app) {
-    for (const char* protocol : {"tcp", "udp"}) {
+    for (const char* protocol : {"tcp", "udp", "http"}) {
       CLI::App* command =
           app.add_subcommand(protocol, std::string("balance ") + protocol +
                                            " without a file: one listener, its servers");
-      command->add_option("--listen", line.listen, "where to listen, such as :5432")
+      command->add_option("--listen", line.listen, "where to listen, such as :8080")
           ->required()
           ->delimiter(',');
-      command->add_option("--to", line.to, "the servers, such as 10.0.0.1:5432,10.0.0.2:5432")
+      command->add_option("--to", line.to, "the servers, such as 10.0.0.1:8080,10.0.0.2:8080")
           ->required()
           ->delimiter(',');
       command->add_option("--balance", line.balance, "how a server is chosen (round_robin)");

@@ -9,9 +9,10 @@
 
 namespace lb {
 
-// What `lb tcp` and `lb udp` take in place of a file: where to listen and where to pass things on.
+// What `lb tcp`, `lb udp` and `lb http` take in place of a file: where to listen and where to pass
+// things on.
 struct OneLine {
-  std::string protocol;             // tcp | udp
+  std::string protocol;             // tcp | udp | http
   std::vector<std::string> listen;  // addresses as in a file
   std::vector<std::string> to;
   std::string balance = "round_robin";

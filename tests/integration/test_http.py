@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from lbtest import in_background
+from lbtest import free_port, in_background
 from lbtest.http import (asks, http_config, names_itself_in_http, read_head, read_message, request,
                          response, serves, tells_what_it_got)
 
@@ -360,3 +360,11 @@ def test_a_large_body_waits_for_a_slow_client(lb, server):
     assert int(head.header("content-length")) == size
     assert len(reading.result()) == size
     assert proxy.rss_kib() - before < 8_000
+
+
+@pytest.mark.fast
+def test_without_a_file(lb, server):
+    address = f"127.0.0.1:{free_port()}"
+    to = ",".join(server(names_itself_in_http(name)).address for name in "ab")
+    proxy = lb("", arguments=("http", "--listen", address, "--to", to))
+    assert {asks(proxy.connect(address)).body for _ in range(8)} == {b"a", b"b"}

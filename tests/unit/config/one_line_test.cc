@@ -30,6 +30,14 @@ TEST(OneLine, UdpServersAreNotCheckedAndNothingIsSaidOfIt) {
   EXPECT_TRUE(loaded->warnings.empty());
 }
 
+TEST(OneLine, HttpServersAreCheckedByConnecting) {
+  auto loaded = load_one_line({.protocol = "http", .listen = {":80"}, .to = {"10.0.0.2:80"}});
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->config.listeners.at("http").protocol, Protocol::http);
+  EXPECT_EQ(loaded->config.pools.at("http").health_check.type, CheckType::tcp);
+  EXPECT_TRUE(loaded->warnings.empty());
+}
+
 TEST(OneLine, WhatIsWrittenIsNeverTakenForMore) {
   auto loaded = load_one_line({.protocol = "tcp", .listen = {"it's'}, x: {y"}, .to = {"a:1"}});
   ASSERT_FALSE(loaded);
