@@ -64,7 +64,7 @@ struct HttpRedirect {
 };
 
 struct HttpRespond {
-  int status = 200;
+  uint32_t status = 200;
   std::string body;
   std::vector<NameAndValue> headers;
 

@@ -98,7 +98,7 @@ bool Exchange::answer_by_route(const HttpRoute& route) {
   if (!route.respond) return false;
   ResponseHead& head = frontend_.tools().response;
   head.clear();
-  head.status = route.respond->status;
+  head.status = static_cast<int>(route.respond->status);
   for (const auto& [name, value] : route.respond->headers) {
     head.fields.push_back({name, value, field_id(name)});
   }

@@ -127,7 +127,7 @@ class JsonCursor {
     size_t begin = ++at_;
     while (at_ < text_.size() && text_[at_] != '"') {
       if (static_cast<unsigned char>(text_[at_]) < 0x20) return false;
-      at_ += text_[at_] == '\\' ? 2 : 1;
+      at_ += text_[at_] == '\\' ? 2U : 1U;
     }
     if (at_ >= text_.size()) return false;
     *content = text_.substr(begin, at_ - begin);

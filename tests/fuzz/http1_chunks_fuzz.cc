@@ -44,7 +44,7 @@ Decoded decode(std::string_view bytes, size_t piece) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
   Decoded whole = decode(bytes, std::max<size_t>(size, 1));
-  for (size_t piece : {1, 3, 64}) {
+  for (size_t piece : {1U, 3U, 64U}) {
     Decoded split = decode(bytes, piece);
     require(split.state == whole.state && split.taken == whole.taken && split.body == whole.body);
   }
