@@ -19,11 +19,13 @@ constexpr double kLeastLoad = 0.05;
 constexpr int64_t kMeansAge_ms = 10;
 
 // The least loaded server by what servers report of themselves. A report fades into the pool's mean
-// as it ages; until the next one comes, the work sent there since speaks for it, so that a server
-// which has just reported little is not run over by everybody:
+// as it ages; until the next one comes, the work sent there since speaks for it, by what such work
+// usually adds to the load (WorkCost) and by what of it is open, so that a server which has just
+// reported little is not run over by everybody:
 //
 //   score = (load' + 0.05) x (1 + s / (weight x m))
 //   load' = mean + (load - mean) x freshness     (1 when reported, 0 after three usual pauses)
+//   load  = as the server would report it now
 //   s     = work begun since the report and still open
 //   m     = 1 + the mean of open work
 //

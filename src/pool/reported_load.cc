@@ -27,31 +27,20 @@ uint64_t pack(const LoadReport& report) {
   return pack(report.cpu) | pack(report.memory) << 16 | pack(report.network) << 32;
 }
 
-std::optional<double> figure_of(const LoadReport& report, LoadMetric metric) {
-  switch (metric) {
-    case LoadMetric::max:
-      return report.usual();
-    case LoadMetric::cpu:
-      return report.cpu;
-    case LoadMetric::memory:
-      return report.memory;
-    case LoadMetric::network:
-      return report.network;
-  }
-  return {};
-}
-
 }  // namespace
 
 void ReportedLoad::note(const LoadReport& report, int64_t now_ms,
                         std::chrono::milliseconds usual_at_most) {
   uint64_t figures = pack(report);
   int64_t before_ms = reported_ms_.load(std::memory_order_relaxed);
+  LoadReport before = this->report();
   at_most_ms_.store(usual_at_most.count(), std::memory_order_relaxed);
+  double pauses = 1;
   if (before_ms != 0) {
     int64_t pause_ms = now_ms - before_ms;
     int64_t usual = usual_ms();
     if (figures == figures_.load(std::memory_order_relaxed) && pause_ms < usual) return;
+    pauses = static_cast<double>(std::max(pause_ms, int64_t{1})) / static_cast<double>(usual);
     bool is_first_pause = usual_ms_.load(std::memory_order_relaxed) == 0;
     pause_ms = std::min(pause_ms, kMostGrowth * usual);
     if (!is_first_pause) pause_ms = usual + (pause_ms - usual) / 4;
@@ -59,6 +48,7 @@ void ReportedLoad::note(const LoadReport& report, int64_t now_ms,
   }
   figures_.store(figures, std::memory_order_relaxed);
   reported_ms_.store(std::max(now_ms, int64_t{1}), std::memory_order_relaxed);
+  learn(before, this->report(), begun_.exchange(0, std::memory_order_relaxed) / pauses);
   // What is open now is in the report's figures. The number skips 0, which stands for no ticket.
   uint64_t work = work_.load(std::memory_order_relaxed);
   uint64_t next = 0;
@@ -67,6 +57,11 @@ void ReportedLoad::note(const LoadReport& report, int64_t now_ms,
     if (number > UINT32_MAX) number = 1;
     next = number << 32;
   } while (!work_.compare_exchange_weak(work, next, std::memory_order_relaxed));
+}
+
+void ReportedLoad::learn(const LoadReport& before, const LoadReport& now, double work) {
+  if (before.cpu && now.cpu) cpu_cost_.learn(*before.cpu, *now.cpu, work);
+  if (before.network && now.network) network_cost_.learn(*before.network, *now.network, work);
 }
 
 int64_t ReportedLoad::usual_ms() const {
@@ -83,18 +78,38 @@ LoadReport ReportedLoad::report() const {
       .cpu = unpack(figures), .memory = unpack(figures >> 16), .network = unpack(figures >> 32)};
 }
 
+// Work says nothing of memory, which stays in use after it.
+std::optional<double> ReportedLoad::figure(LoadMetric metric, double pauses) const {
+  LoadReport load = report();
+  double work = begun_.load(std::memory_order_relaxed);
+  if (load.cpu) load.cpu = cpu_cost_.expect(*load.cpu, work, pauses);
+  if (load.network) load.network = network_cost_.expect(*load.network, work, pauses);
+  switch (metric) {
+    case LoadMetric::max:
+      return load.usual();
+    case LoadMetric::cpu:
+      return load.cpu;
+    case LoadMetric::memory:
+      return load.memory;
+    case LoadMetric::network:
+      return load.network;
+  }
+  return {};
+}
+
 ReportedLoad::View ReportedLoad::view(LoadMetric metric, int64_t now_ms) const {
   int64_t reported_ms = reported_ms_.load(std::memory_order_relaxed);
   if (reported_ms == 0) return {};
-  auto figure = figure_of(report(), metric);
-  if (!figure) return {};
   auto age_ms = static_cast<double>(std::max<int64_t>(0, now_ms - reported_ms));
-  auto forgotten_ms = static_cast<double>(kPausesToForget * usual_ms());
-  return {*figure, std::max(0.0, 1 - age_ms / forgotten_ms)};
+  double pauses = age_ms / static_cast<double>(usual_ms());
+  auto load = figure(metric, pauses);
+  if (!load) return {};
+  return {*load, std::max(0.0, 1 - pauses / kPausesToForget)};
 }
 
 uint32_t ReportedLoad::begin_work() {
   if (!is_known()) return 0;
+  begun_.fetch_add(1, std::memory_order_relaxed);
   return static_cast<uint32_t>(work_.fetch_add(1, std::memory_order_relaxed) >> 32);
 }
 

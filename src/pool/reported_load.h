@@ -8,12 +8,14 @@
 
 #include "config/config.h"
 #include "pool/load_report.h"
+#include "pool/work_cost.h"
 
 namespace lb {
 
-// What a server last said of its load, how long ago that was by its own pace, and how much of the
-// work that began there since is still open. Figures are kept to a six-thousandth. Any thread,
-// lock-free; a reader that crosses a report may see its figures with the age of the one before.
+// What a server last said of its load, how long ago that was by its own pace, how much of the work
+// that began there since is still open, and what that work has made of the load by now. Figures are
+// kept to a six-thousandth. Any thread, lock-free; a reader that crosses a report may see its
+// figures with the age of the one before.
 class ReportedLoad {
  public:
   // How often servers usually report is learned within these bounds.
@@ -33,7 +35,7 @@ class ReportedLoad {
   LoadReport report() const;
 
   struct View {
-    double load = 0;
+    double load = 0;       // as the server would report it now
     double freshness = 0;  // 1 = just reported ... 0 = not, or too long ago to count
   };
   View view(LoadMetric metric, int64_t now_ms) const;
@@ -48,12 +50,17 @@ class ReportedLoad {
 
  private:
   int64_t usual_ms() const;
+  void learn(const LoadReport& before, const LoadReport& now, double work);
+  std::optional<double> figure(LoadMetric metric, double pauses) const;
 
   std::atomic<uint64_t> figures_{0};               // three times 16 bits, 0 = absent
   std::atomic<int64_t> reported_ms_{0};            // 0 = never
   std::atomic<int64_t> usual_ms_{0};               // between two reports; 0 = there was one at most
   std::atomic<int64_t> at_most_ms_{0};             // what the last report said of that
   std::atomic<uint64_t> work_{uint64_t{1} << 32};  // number of the last report, work since
+  std::atomic<uint32_t> begun_{0};                 // since the last report, ended or not
+  WorkCost cpu_cost_;
+  WorkCost network_cost_;
 };
 
 }  // namespace lb
