@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "health/probes.h"
-#include "health/resp.h"
 #include "health/session_probe.h"
+#include "net/resp.h"
 #include "net/socket.h"
 
 namespace lb {

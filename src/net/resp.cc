@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "health/resp.h"
+#include "net/resp.h"
 
 #include <charconv>
 

@@ -10,7 +10,7 @@
 
 namespace lb {
 
-// The protocol of Redis (RESP2), as much of it as a check needs.
+// The protocol of Redis (RESP2), as much of it as checks and the store of sticky entries need.
 
 inline constexpr size_t kMaxRespReply = 32 * 1024;  // ROLE of a primary with hundreds of replicas
 

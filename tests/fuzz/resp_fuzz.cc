@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "health/resp.h"
+#include "net/resp.h"
 
 namespace {
 

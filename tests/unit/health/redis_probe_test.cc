@@ -10,7 +10,7 @@
 
 #include "../loopback.h"
 #include "health/probes.h"
-#include "health/resp.h"
+#include "net/resp.h"
 
 namespace lb {
 namespace {
