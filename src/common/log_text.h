@@ -26,30 +26,38 @@ inline bool is_plain_text(char c) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+// Copies `text` to `out`, but for what is not plain: `escape(rest)` writes what stands for the
+// first bytes of the rest, and returns how many they are.
+template <typename Out, typename Escape>
+void append_escaped(std::string_view text, Out& out, const Escape& escape) {
+  while (!text.empty()) {
+    size_t plain = 0;
+    while (plain < text.size() && is_plain_text(text[plain])) ++plain;
+    out.append(text.data(), text.data() + plain);
+    text.remove_prefix(plain);
+    if (!text.empty()) text.remove_prefix(escape(text));
+  }
+}
+
 // For between the quotes of a JSON string (RFC 8259, 7). Bytes that are no UTF-8 would make the
 // whole line unreadable to a JSON reader: each becomes U+FFFD. Control characters become \u009b and
 // the like.
 template <typename Out>
 void append_json_text(std::string_view text, Out& out) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at < end) {
-    const char* run = at;
-    while (at < end && is_plain_text(*at)) ++at;
-    out.append(run, at);
-    if (at == end) return;
-    std::string_view rest(at, static_cast<size_t>(end - at));
+  append_escaped(text, out, [&out](std::string_view rest) {
     size_t length = utf8_length(rest);
     if (length == 0) {
       fmt::format_to(std::back_inserter(out), "\\ufffd");
-    } else if (is_control(rest, length)) {
+      return size_t{1};
+    }
+    if (is_control(rest, length)) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", code_point(rest, length));
     } else {
-      if (*at == '"' || *at == '\\') out.push_back('\\');
-      out.append(at, at + length);
+      if (rest[0] == '"' || rest[0] == '\\') out.push_back('\\');
+      out.append(rest.data(), rest.data() + length);
     }
-    at += length == 0 ? 1 : length;
-  }
+    return length;
+  });
 }
 
 // For a line without quotes: control characters become \x1b and the like.
@@ -69,15 +77,10 @@ void append_plain_text(std::string_view text, Out& out) {
 // \x22 and the like.
 template <typename Out>
 void append_quoted_text(std::string_view text, Out& out) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at < end) {
-    const char* run = at;
-    while (at < end && is_plain_text(*at)) ++at;
-    out.append(run, at);
-    if (at == end) return;
-    fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(*at++));
-  }
+  append_escaped(text, out, [&out](std::string_view rest) {
+    fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(rest[0]));
+    return size_t{1};
+  });
 }
 
 }  // namespace lb
