@@ -16,11 +16,12 @@ namespace lb {
 
 namespace {
 
-void set_option(int fd, int level, int name, int value) {
-  setsockopt(fd, level, name, &value, sizeof(value));
+Fd open_socket(int family, int type) {
+  return Fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
-Unexpected<Error> fail_errno(const Address& address, const char* what) {
+// What errno says of an address, and what its owner may do about it.
+Unexpected<Error> fail_errno(const char* what, const Address& address) {
   int error = errno;
   std::string message = std::string(what) + " " + address.to_string() + ": " + strerror(error);
   if (error == EADDRINUSE) message += " (another process listens there)";
@@ -31,37 +32,37 @@ Unexpected<Error> fail_errno(const Address& address, const char* what) {
   return fail(message);
 }
 
-Fd stream_socket(int family) {
-  return Fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-}
-
-Result<Fd> bound_socket(const Address& address, bool dual_stack, bool reuse_port) {
-  Fd fd = stream_socket(address.family());
-  if (!fd) return fail_errno(address, "cannot open a socket for");
-  if (address.is_ip()) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  if (address.is_ipv6()) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, dual_stack ? 0 : 1);
-  if (reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
-  if (bind(fd.get(), address.data(), address.length()) != 0) {
-    return fail_errno(address, "cannot bind");
-  }
-  return fd;
-}
-
 // A socket file outlives a process that was killed: nobody answers there, so it may go.
 bool remove_dead_unix_socket(const Address& address) {
   std::string path(address.unix_path());
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
-  Fd fd = stream_socket(AF_UNIX);
+  Fd fd = open_socket(AF_UNIX, SOCK_STREAM);
   if (!fd || connect(fd.get(), address.data(), address.length()) == 0) return false;
   return errno == ECONNREFUSED && unlink(path.c_str()) == 0;
 }
 
 }  // namespace
 
+Result<Fd> bind_socket(const Address& address, int type, bool dual_stack, bool reuse_port) {
+  bool is_stream = type == SOCK_STREAM;
+  Fd fd = open_socket(address.family(), type);
+  if (!fd)
+    return fail_errno(is_stream ? "cannot open a socket for" : "cannot open a socket for udp",
+                      address);
+  if (is_stream && address.is_ip()) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address.is_ipv6()) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, dual_stack ? 0 : 1);
+  if (reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  if (bind(fd.get(), address.data(), address.length()) != 0) {
+    return fail_errno(is_stream ? "cannot bind" : "cannot bind udp", address);
+  }
+  return fd;
+}
+
 Result<Fd> listen_stream(const Address& address, const ListenOptions& options) {
   if (address.is_unix()) remove_dead_unix_socket(address);
-  auto fd = bound_socket(address, options.dual_stack, options.reuse_port && address.is_ip());
+  auto fd =
+      bind_socket(address, SOCK_STREAM, options.dual_stack, options.reuse_port && address.is_ip());
   if (!fd) return fd;
   if (address.is_ip()) {
     set_nodelay(fd->get());
@@ -70,10 +71,10 @@ Result<Fd> listen_stream(const Address& address, const ListenOptions& options) {
   // Before listen(2), until which nobody can connect.
   if (address.is_unix() && options.unix_mode &&
       chmod(std::string(address.unix_path()).c_str(), *options.unix_mode) != 0) {
-    return fail_errno(address, "cannot set the permissions of");
+    return fail_errno("cannot set the permissions of", address);
   }
   if (listen(fd->get(), static_cast<int>(options.backlog)) != 0) {
-    return fail_errno(address, "cannot listen on");
+    return fail_errno("cannot listen on", address);
   }
   return fd;
 }
@@ -83,18 +84,18 @@ void share_port(int fd) {
 }
 
 Result<Fd> reserve_address(const Address& address) {
-  return bound_socket(address, false, false);
+  return bind_socket(address, SOCK_STREAM, false, false);
 }
 
 Status<> probe_free(const Address& address, bool dual_stack) {
   if (!address.is_ip()) return Done{};
-  auto fd = bound_socket(address, dual_stack, false);
+  auto fd = bind_socket(address, SOCK_STREAM, dual_stack, false);
   if (!fd) return fail(fd.error().message);
   return Done{};
 }
 
 Result<Fd, int> connect_stream(const Address& server, const Address* source, bool data_follows) {
-  Fd fd = stream_socket(server.family());
+  Fd fd = open_socket(server.family(), SOCK_STREAM);
   if (!fd) return Unexpected{errno};
   if (source && source->family() == server.family()) {
     set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
@@ -108,7 +109,7 @@ Result<Fd, int> connect_stream(const Address& server, const Address* source, boo
 }
 
 Result<Fd, int> connect_datagram(const Address& server, const Address* source) {
-  Fd fd(socket(server.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd = open_socket(server.family(), SOCK_DGRAM);
   if (!fd) return Unexpected{errno};
   if (source && source->family() == server.family() &&
       bind(fd.get(), source->data(), source->length()) != 0) {
@@ -116,6 +117,10 @@ Result<Fd, int> connect_datagram(const Address& server, const Address* source) {
   }
   if (connect(fd.get(), server.data(), server.length()) != 0) return Unexpected{errno};
   return fd;
+}
+
+void set_option(int fd, int level, int name, int value) {
+  setsockopt(fd, level, name, &value, sizeof(value));
 }
 
 void set_nodelay(int fd) {

@@ -32,6 +32,9 @@ struct ListenOptions {
   std::optional<mode_t> unix_mode = {};     // permissions of a unix path; absent: by the umask
 };
 
+// A socket of `type`, SOCK_STREAM or SOCK_DGRAM, that has the address; options as above.
+Result<Fd> bind_socket(const Address& address, int type, bool dual_stack, bool reuse_port);
+
 // Lets sockets that are bound later share the port of this one, which listens already and until now
 // has it alone: it becomes the first of their group.
 void share_port(int fd);
@@ -58,6 +61,7 @@ Result<Fd, int> connect_stream(const Address& server, const Address* source,
 // A datagram socket that exchanges with one server only. `source` as above. The error is an errno.
 Result<Fd, int> connect_datagram(const Address& server, const Address* source);
 
+void set_option(int fd, int level, int name, int value);
 void set_nodelay(int fd);
 void set_keepalive(int fd, const Keepalive& keepalive);
 void clear_keepalive(int fd);
