@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "health/agent_line.h"
+#include "health/connection_probe.h"
 #include "health/printable.h"
-#include "health/probe_connection.h"
 #include "health/probes.h"
 
 namespace lb {
@@ -13,23 +13,13 @@ namespace {
 
 // An agent writes one line to whoever connects. A percentage says how much of its usual work the
 // server wants, so that what is missing to 100 % is its load.
-class AgentProbe final : public Probe, private ProbeConnection::Owner {
+class AgentProbe final : public ConnectionProbe {
  public:
-  AgentProbe(EventLoop& loop, const ProbeTarget& target)
-      : connection_(loop, *this), address_(target.address), source_(target.source) {}
-
-  void start(Callback done) override {
-    done_ = std::move(done);
-    said_.clear();
-    connection_.open(address_, source_);
-  }
-
-  void cancel() override {
-    connection_.close();
-    done_ = nullptr;
-  }
+  AgentProbe(EventLoop& loop, const ProbeTarget& target) : ConnectionProbe(loop, target) {}
 
  private:
+  void begin() override { said_.clear(); }
+
   void on_connected() override { connection_.receive(); }
 
   void on_bytes(std::string_view bytes) override {
@@ -43,10 +33,6 @@ class AgentProbe final : public Probe, private ProbeConnection::Owner {
 
   void on_end() override { judge(said_); }
 
-  void on_failed(const std::string& why, bool made) override {
-    finish({.made = made, .detail = why});
-  }
-
   void judge(std::string_view line) {
     auto read = parse_agent_line(line);
     if (!read) return finish({.detail = read.error().message});
@@ -59,16 +45,6 @@ class AgentProbe final : public Probe, private ProbeConnection::Owner {
     finish(std::move(result));
   }
 
-  void finish(ProbeResult result) {
-    auto done = std::exchange(done_, nullptr);
-    connection_.close();
-    done(std::move(result));
-  }
-
-  ProbeConnection connection_;
-  const Address address_;
-  const std::optional<Address> source_;
-  Callback done_;
   std::string said_;
 };
 

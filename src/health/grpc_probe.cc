@@ -2,8 +2,8 @@
 #include <optional>
 #include <utility>
 
+#include "health/connection_probe.h"
 #include "health/grpc_health.h"
-#include "health/probe_connection.h"
 #include "health/probes.h"
 
 namespace lb {
@@ -12,27 +12,16 @@ namespace {
 
 constexpr size_t kMaxAnswer = 65'536;  // control frames included: each may cost us an answer
 
-class GrpcProbe final : public Probe, private ProbeConnection::Owner {
+class GrpcProbe final : public ConnectionProbe {
  public:
   GrpcProbe(EventLoop& loop, const ProbeTarget& target, const HealthCheckConfig& config)
-      : connection_(loop, *this),
-        address_(target.address),
-        source_(target.source),
+      : ConnectionProbe(loop, target),
         authority_(config.host.empty() ? authority(target) : config.host),
         service_(config.service) {}
 
-  void start(Callback done) override {
-    done_ = std::move(done);
-    connection_.open(address_, source_);
-  }
-
-  void cancel() override {
-    connection_.close();
-    call_.reset();
-    done_ = nullptr;
-  }
-
  private:
+  void end() override { call_.reset(); }
+
   void on_connected() override {
     received_ = 0;
     call_.emplace(authority_, service_);
@@ -51,22 +40,8 @@ class GrpcProbe final : public Probe, private ProbeConnection::Owner {
 
   void on_end() override { finish({.detail = "closed before the answer"}); }
 
-  void on_failed(const std::string& why, bool made) override {
-    finish({.made = made, .detail = why});
-  }
-
-  void finish(ProbeResult result) {
-    auto done = std::exchange(done_, nullptr);
-    cancel();
-    done(std::move(result));
-  }
-
-  ProbeConnection connection_;
-  const Address address_;
-  const std::optional<Address> source_;
   const std::string authority_;
   const std::string service_;
-  Callback done_;
   std::optional<GrpcHealthCall> call_;
   size_t received_ = 0;
 };

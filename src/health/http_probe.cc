@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "common/log.h"
+#include "health/connection_probe.h"
 #include "health/http_response.h"
-#include "health/probe_connection.h"
 #include "health/probe_tls.h"
 #include "health/probes.h"
 
@@ -21,32 +21,23 @@ std::string request_for(const ProbeTarget& target, const HealthCheckConfig& conf
       config.method, config.path, host);
 }
 
-class HttpProbe final : public Probe, private ProbeConnection::Owner {
+class HttpProbe final : public ConnectionProbe {
  public:
   HttpProbe(EventLoop& loop, const ProbeTarget& target, const HealthCheckConfig& config,
             std::optional<ProbeTls> tls)
-      : connection_(loop, *this, std::move(tls)),
-        address_(target.address),
-        source_(target.source),
+      : ConnectionProbe(loop, target, std::move(tls)),
         request_(request_for(target, config)),
         is_head_(config.method == "HEAD"),
         expect_status_(config.expect_status),
         expect_body_(config.expect_body) {}
 
-  void start(Callback done) override {
-    done_ = std::move(done);
+ private:
+  void begin() override {
     response_.emplace(is_head_);
     certificate_ends_s_.reset();
-    connection_.open(address_, source_);
   }
+  void end() override { response_.reset(); }
 
-  void cancel() override {
-    connection_.close();
-    response_.reset();
-    done_ = nullptr;
-  }
-
- private:
   void on_connected() override {
     certificate_ends_s_ = connection_.certificate_ends_s();
     connection_.send(request_);
@@ -55,12 +46,12 @@ class HttpProbe final : public Probe, private ProbeConnection::Owner {
   void on_bytes(std::string_view bytes) override { went_to(response_->add(bytes)); }
   void on_end() override { went_to(response_->end()); }
   void on_failed(const std::string& why, bool made) override {
-    finish({.made = made, .detail = why});
+    finish_check({.made = made, .detail = why});
   }
 
   void went_to(HttpResponse::State state) {
-    if (state == HttpResponse::State::refused) finish({.detail = response_->why()});
-    if (state == HttpResponse::State::done) finish(judge());
+    if (state == HttpResponse::State::refused) finish_check({.detail = response_->why()});
+    if (state == HttpResponse::State::done) finish_check(judge());
   }
 
   ProbeResult judge() const {
@@ -79,22 +70,16 @@ class HttpProbe final : public Probe, private ProbeConnection::Owner {
     return result;
   }
 
-  void finish(ProbeResult result) {
+  void finish_check(ProbeResult result) {
     result.certificate_ends_s = certificate_ends_s_;
     if (certificate_ends_s_) result.detail += ", " + certificate_detail(*certificate_ends_s_);
-    auto done = std::exchange(done_, nullptr);
-    cancel();
-    done(std::move(result));
+    finish(std::move(result));
   }
 
-  ProbeConnection connection_;
-  const Address address_;
-  const std::optional<Address> source_;
   const std::string request_;
   const bool is_head_;
   const std::vector<StatusRange> expect_status_;
   const std::string expect_body_;
-  Callback done_;
   std::optional<HttpResponse> response_;
   std::optional<int64_t> certificate_ends_s_;
 };

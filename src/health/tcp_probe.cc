@@ -1,35 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <utility>
 
-#include "health/probe_connection.h"
+#include "health/connection_probe.h"
 #include "health/probes.h"
 
 namespace lb {
 
 namespace {
 
-class TcpProbe final : public Probe, private ProbeConnection::Owner {
+class TcpProbe final : public ConnectionProbe {
  public:
   TcpProbe(EventLoop& loop, const ProbeTarget& target, const HealthCheckConfig& config)
-      : connection_(loop, *this),
-        address_(target.address),
-        source_(target.source),
-        send_(config.send),
-        expect_(config.expect) {}
-
-  void start(Callback done) override {
-    done_ = std::move(done);
-    seen_ = 0;
-    connection_.open(address_, source_);
-  }
-
-  void cancel() override {
-    connection_.close();
-    done_ = nullptr;
-  }
+      : ConnectionProbe(loop, target), send_(config.send), expect_(config.expect) {}
 
  private:
+  void begin() override { seen_ = 0; }
+
   void on_connected() override {
     if (!send_.empty()) connection_.send(send_);
     if (expect_.empty()) return finish({.passed = true, .detail = "connected"});
@@ -47,22 +33,8 @@ class TcpProbe final : public Probe, private ProbeConnection::Owner {
 
   void on_end() override { finish({.detail = "closed before the expected answer"}); }
 
-  void on_failed(const std::string& why, bool made) override {
-    finish({.made = made, .detail = why});
-  }
-
-  void finish(ProbeResult result) {
-    auto done = std::exchange(done_, nullptr);
-    connection_.close();
-    done(std::move(result));
-  }
-
-  ProbeConnection connection_;
-  const Address address_;
-  const std::optional<Address> source_;
   const std::string send_;
   const std::string expect_;
-  Callback done_;
   size_t seen_ = 0;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <utility>
 
-#include "health/probe_connection.h"
+#include "health/connection_probe.h"
 #include "health/probe_tls.h"
 #include "health/probes.h"
 
@@ -9,22 +9,10 @@ namespace lb {
 
 namespace {
 
-class TlsProbe final : public Probe, private ProbeConnection::Owner {
+class TlsProbe final : public ConnectionProbe {
  public:
   TlsProbe(const ProbeMeans& means, const ProbeTarget& target, const HealthCheckConfig& config)
-      : connection_(means.loop, *this, tls_for(means, target, config)),
-        address_(target.address),
-        source_(target.source) {}
-
-  void start(Callback done) override {
-    done_ = std::move(done);
-    connection_.open(address_, source_);
-  }
-
-  void cancel() override {
-    connection_.close();
-    done_ = nullptr;
-  }
+      : ConnectionProbe(means.loop, target, tls_for(means, target, config)) {}
 
  private:
   void on_connected() override {
@@ -37,20 +25,6 @@ class TlsProbe final : public Probe, private ProbeConnection::Owner {
   }
   void on_bytes(std::string_view) override {}
   void on_end() override {}
-  void on_failed(const std::string& why, bool made) override {
-    finish({.made = made, .detail = why});
-  }
-
-  void finish(ProbeResult result) {
-    auto done = std::exchange(done_, nullptr);
-    connection_.close();
-    done(std::move(result));
-  }
-
-  ProbeConnection connection_;
-  const Address address_;
-  const std::optional<Address> source_;
-  Callback done_;
 };
 
 }  // namespace
