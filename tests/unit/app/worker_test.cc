@@ -89,6 +89,13 @@ class WorkerTest : public testing::Test, private ControlReports {
     registry_.collect();
   }
 
+  // The listener "in" before these servers.
+  void serve(const std::vector<Address>& servers) {
+    set_servers(servers);
+    add_listener("in");
+    publish();
+  }
+
   Fd connect(const std::string& listener) {
     return connect_to(local_address(sockets_[listener]->get()));
   }
@@ -174,9 +181,7 @@ class WorkerTest : public testing::Test, private ControlReports {
 
 TEST_F(WorkerTest, TakesUpASnapshotAndServes) {
   Listening server;
-  set_servers({server.address()});
-  add_listener("in");
-  publish();
+  serve({server.address()});
   Fd client = connect("in");
   Fd at_server = arrive(server);
   EXPECT_TRUE(passes(client, at_server, "ping"));
@@ -198,9 +203,7 @@ TEST_F(WorkerTest, AnOldSnapshotIsFreedOnTheControlThread) {
 
 TEST_F(WorkerTest, LongConnectionsAreSharedEvenly) {
   Listening server;
-  set_servers({server.address()});
-  add_listener("in");
-  publish();
+  serve({server.address()});
   std::vector<Fd> clients;
   std::vector<Fd> at_server;
   for (uint32_t i = 1; i <= 40; ++i) {
@@ -225,9 +228,7 @@ TEST_F(WorkerTest, LongConnectionsAreSharedEvenly) {
 TEST_F(WorkerTest, SessionsOfAServerEndWhenTheyAreTo) {
   Listening first;
   Listening second;
-  set_servers({first.address(), second.address()});
-  add_listener("in");
-  publish();
+  serve({first.address(), second.address()});
   Fd a = connect("in");
   ASSERT_TRUE(run_until_sessions(1));
   Fd b = connect("in");
@@ -244,9 +245,7 @@ TEST_F(WorkerTest, SessionsOfAServerEndWhenTheyAreTo) {
 
 TEST_F(WorkerTest, ARemovedListenersSessionsGoOn) {
   Listening server;
-  set_servers({server.address()});
-  add_listener("in");
-  publish();
+  serve({server.address()});
   Fd client = connect("in");
   Fd at_server = arrive(server);
   remove_listener("in");
@@ -259,9 +258,7 @@ TEST_F(WorkerTest, ARemovedListenersSessionsGoOn) {
 
 TEST_F(WorkerTest, ARemovedListenersSessionsEndAfterTheDrainTimeout) {
   Listening server;
-  set_servers({server.address()});
-  add_listener("in");
-  publish();
+  serve({server.address()});
   Fd client = connect("in");
   Fd at_server = arrive(server);
   remove_listener("in");
@@ -296,9 +293,7 @@ TEST_F(WorkerTest, ARemovedListenersLateStarterOfAPoolThatIsGoneFindsTheServersI
 
 TEST_F(WorkerTest, AListenerThatComesBackIsServedAgain) {
   Listening server;
-  set_servers({server.address()});
-  add_listener("in");
-  publish();
+  serve({server.address()});
   Fd old_client = connect("in");
   Fd old_server = arrive(server);
   remove_listener("in");
@@ -313,9 +308,7 @@ TEST_F(WorkerTest, AListenerThatComesBackIsServedAgain) {
 
 TEST_F(WorkerTest, DrainingIsToldWhenTheLastSessionHasEnded) {
   Listening server;
-  set_servers({server.address()});
-  add_listener("in");
-  publish();
+  serve({server.address()});
   Fd client = connect("in");
   Fd at_server = arrive(server);
   remove_listener("in");
@@ -333,9 +326,7 @@ TEST_F(WorkerTest, DrainingIsToldWhenTheLastSessionHasEnded) {
 
 TEST_F(WorkerTest, AFailedConnectIsReported) {
   Listening server;
-  set_servers({refusing_address(), server.address()});
-  add_listener("in");
-  publish();
+  serve({refusing_address(), server.address()});
   for (int i = 0; i < 2; ++i) {
     Fd client = connect("in");
     Fd at_server = arrive(server);
@@ -346,9 +337,7 @@ TEST_F(WorkerTest, AFailedConnectIsReported) {
 
 TEST_F(WorkerTest, StoppingEndsWhatIsOpenAndGivesEverythingBack) {
   Listening server;
-  set_servers({server.address()});
-  add_listener("in");
-  publish();
+  serve({server.address()});
   Fd client = connect("in");
   Fd at_server = arrive(server);
   Server* used = this->server(0);
