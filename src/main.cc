@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "admin/commands.h"
+#include "admin/top.h"
 #include "app/demo.h"
 #include "app/process.h"
 #include "app/tls_inspection.h"
@@ -43,7 +45,8 @@ int run(const std::string& file, const std::function<decltype(lb::load_config(""
     fmt::print(stderr, "lb: {}\n", scripts.error().message);
     return kRunTimeError;
   }
-  lb::Process process({file, load}, std::move(*loaded), std::move(*scripts));
+  lb::Process process({file, load, std::filesystem::path(file).parent_path()}, std::move(*loaded),
+                      std::move(*scripts));
   int code = process.run();
   lb::log::shutdown();
   return code;
@@ -98,6 +101,7 @@ struct AdminCommands {
   CLI::App* add = nullptr;
   CLI::App* remove = nullptr;
   CLI::App* reload = nullptr;
+  CLI::App* top = nullptr;
   lb::admin::AddOptions added;
 
   void add_to(CLI::App& app) {
@@ -118,10 +122,11 @@ struct AdminCommands {
     add->add_option("--check-path", added.check_path, "an http check of its own: /health");
     add->add_option("--check-interval", added.check_interval, "how often it is checked: 500ms");
     reload = subcommand(app, "reload", "read the configuration file again; tells what is wrong");
+    top = connection(app.add_subcommand("top", "what a running lb does, live; q ends it"));
   }
 
   bool parsed() const {
-    for (const CLI::App* command : {status, servers, drain, ready, add, remove, reload}) {
+    for (const CLI::App* command : {status, servers, drain, ready, add, remove, reload, top}) {
       if (command->parsed()) return true;
     }
     return false;
@@ -136,12 +141,16 @@ struct AdminCommands {
   }
 
  private:
-  CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& what) {
-    CLI::App* command = app.add_subcommand(name, what);
+  CLI::App* connection(CLI::App* command) {
     command->add_option("--admin", address,
                         "its admin address (default: LB_ADMIN, else 127.0.0.1:9900)");
     command->add_option("--token-file", token_file,
                         "a file with its admin.token (default: LB_ADMIN_TOKEN)");
+    return command;
+  }
+
+  CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& what) {
+    CLI::App* command = connection(app.add_subcommand(name, what));
     command->add_flag("--json", json, "JSON instead of a table");
     return command;
   }
@@ -152,6 +161,7 @@ struct AdminCommands {
     if (add->parsed()) return lb::admin::add_server(target, added, json);
     if (remove->parsed()) return lb::admin::remove_server(target, server, json);
     if (reload->parsed()) return lb::admin::reload(target, json);
+    if (top->parsed()) return lb::admin::run_top(target);
     return lb::admin::set_server_state(target, server, drain->parsed() ? "drain" : "ready", json);
   }
 };

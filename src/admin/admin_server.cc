@@ -24,7 +24,9 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(EventLoop& loop, ControlA
 
 AdminServer::AdminServer(EventLoop& loop, ControlApi& control, const AdminConfig& config,
                          Fd listener)
-    : address_(config.address), api_(control, config), http_(loop, std::move(listener), api_) {}
+    : address_(config.address),
+      api_(loop, control, config),
+      http_(loop, std::move(listener), api_) {}
 
 AdminServer::~AdminServer() {
   if (address_.is_unix()) unlink(std::string(address_.unix_path()).c_str());

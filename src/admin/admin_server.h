@@ -24,6 +24,7 @@ class AdminServer {
 
   // Token and hosts of a reload.
   void set_access(const AdminConfig& config) { api_.set_access(config); }
+  void publish(const EventView& event) { api_.publish(event); }
 
  private:
   AdminServer(EventLoop& loop, ControlApi& control, const AdminConfig& config, Fd listener);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "admin/answers.h"
 
+#include <cmath>
 #include <ctime>
 
 #include "common/log.h"
@@ -33,6 +34,10 @@ HttpResponse refusal(const Refusal& why) {
   }
   response.body = to_text(body) + "\n";
   return response;
+}
+
+Json number_or_null(const std::optional<double>& value) {
+  return value ? Json(std::round(*value * 1000) / 1000) : Json(nullptr);
 }
 
 std::string rfc3339(int64_t unix_ms) {

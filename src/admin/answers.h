@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ HttpResponse failure(int status, std::string_view message, std::string_view path
 HttpResponse refusal(const Refusal& why);
 
 Json to_json(const ServerView& server);
+// To the microsecond: more digits would be noise.
+Json number_or_null(const std::optional<double>& value);
 
 // Unix time in milliseconds as "2026-03-01T12:00:00.250Z".
 std::string rfc3339(int64_t unix_ms);

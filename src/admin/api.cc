@@ -12,7 +12,6 @@ namespace lb::admin {
 namespace {
 
 constexpr std::string_view kHealthPath = "/api/health";
-constexpr size_t kMaxJsonBody = 65'536;
 
 // Takes the part before the next '/' off a path that begins with one.
 std::string_view take_part(std::string_view& path) {
@@ -56,10 +55,14 @@ std::optional<HttpResponse> check_query(const HttpRequest& request, const Route&
 
 }  // namespace
 
-Api::Api(ControlApi& control, const AdminConfig& config) : control_(control), access_(config) {
+Api::Api(EventLoop& loop, ControlApi& control, const AdminConfig& config)
+    : control_(control), events_(loop), access_(config) {
   append(routes_, health_routes());
   append(routes_, server_routes());
   append(routes_, pool_routes());
+  append(routes_, config_routes());
+  append(routes_, metrics_routes());
+  append(routes_, event_routes());
 }
 
 Api::Match Api::find(const HttpRequest& request) const {
@@ -94,8 +97,8 @@ std::optional<HttpResponse> Api::refuse(const HttpRequest& head) {
   } else if (head.content_length > 0) {
     return failure(400, "this call takes no body");
   }
-  if (head.content_length > kMaxJsonBody) {
-    return failure(413, fmt::format("the body is longer than {} bytes", kMaxJsonBody));
+  if (size_t most = match.route->most_body_bytes; head.content_length > most) {
+    return failure(413, fmt::format("the body is longer than {} bytes", most));
   }
   return check_query(head, *match.route);
 }
@@ -103,7 +106,7 @@ std::optional<HttpResponse> Api::refuse(const HttpRequest& head) {
 void Api::handle(const HttpRequest& request, const Answer& answer) {
   Match match = find(request);
   if (match.route == nullptr) return answer.send(error(404, "there is no such path"));
-  match.route->function({control_, request, std::move(match.id), answer});
+  match.route->function({control_, events_, request, std::move(match.id), answer});
 }
 
 std::optional<Json> read_body(const Call& call) {

@@ -8,6 +8,7 @@
 
 #include "admin/access.h"
 #include "admin/control_api.h"
+#include "admin/event_streams.h"
 #include "admin/http_connection.h"
 #include "admin/json_fields.h"
 #include "config/config.h"
@@ -17,6 +18,7 @@ namespace lb::admin {
 // One call of the API: everything that its function needs to answer.
 struct Call {
   ControlApi& control;
+  EventStreams& events;
   const HttpRequest& request;
   std::string id;  // what stands for {id} in the path
   Answer answer;
@@ -28,16 +30,20 @@ struct Route {
   std::string_view path;
   void (*function)(const Call& call);
   std::vector<std::string_view> query = {};  // the parameters that it takes
+  size_t most_body_bytes = 65'536;
 };
 
 // The HTTP side of the API: who may, which paths and methods there are, and the shape of errors.
 // What the calls do stands in the files of their subjects. Loop thread.
 class Api final : public HttpHandler {
  public:
-  Api(ControlApi& control, const AdminConfig& config);
+  Api(EventLoop& loop, ControlApi& control, const AdminConfig& config);
 
   // Token and hosts of a reload.
   void set_access(const AdminConfig& config) { access_ = Access(config); }
+
+  // Tells those who listen.
+  void publish(const EventView& event) { events_.publish(event); }
 
   std::optional<HttpResponse> refuse(const HttpRequest& head) override;
   void handle(const HttpRequest& request, const Answer& answer) override;
@@ -52,6 +58,7 @@ class Api final : public HttpHandler {
   Match find(const HttpRequest& request) const;
 
   ControlApi& control_;
+  EventStreams events_;
   Access access_;
   std::vector<Route> routes_;
 };
@@ -65,5 +72,8 @@ bool check(const Call& call, JsonFields& fields);
 std::vector<Route> health_routes();
 std::vector<Route> server_routes();
 std::vector<Route> pool_routes();
+std::vector<Route> config_routes();
+std::vector<Route> metrics_routes();
+std::vector<Route> event_routes();
 
 }  // namespace lb::admin

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// /api/pools, /api/listeners and /api/algorithms: what there is, and how pools choose; and
-// /api/reload.
+// /api/pools, /api/listeners and /api/algorithms: what there is, and how pools choose.
 #include <algorithm>
 
 #include "admin/answers.h"
@@ -77,20 +76,13 @@ void put_algorithm(const Call& call) {
   call.control.set_algorithm(*pool, *algorithm, outcome);
 }
 
-void post_reload(const Call& call) {
-  call.control.reload([answer = call.answer](const auto& outcome) {
-    answer.send(outcome ? success({{"reloaded", true}}) : refusal(outcome.error()));
-  });
-}
-
 }  // namespace
 
 std::vector<Route> pool_routes() {
   return {{"GET", "/api/pools", list_pools},
           {"GET", "/api/listeners", list_listeners},
           {"GET", "/api/algorithms", list_algorithms},
-          {"PUT", "/api/algorithm", put_algorithm},
-          {"POST", "/api/reload", post_reload}};
+          {"PUT", "/api/algorithm", put_algorithm}};
 }
 
 }  // namespace lb::admin

@@ -26,11 +26,6 @@ Json time_or_null(const std::optional<int64_t>& unix_ms) {
   return unix_ms ? Json(rfc3339(*unix_ms)) : Json(nullptr);
 }
 
-// To the microsecond: more digits would be noise.
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(std::round(*value * 1000) / 1000) : Json(nullptr);
-}
-
 HttpResponse no_such_server() {
   return failure(404, "there is no server with this id; GET /api/servers lists them");
 }

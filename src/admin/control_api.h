@@ -4,11 +4,15 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/histogram.h"
+#include "common/json.h"
 #include "common/result.h"
 #include "config/loader.h"
 
@@ -33,6 +37,12 @@ struct ServerView {
   std::optional<double> load;  // 0..1
   std::optional<int64_t> last_check_at;
   int64_t added_at = 0;
+  uint64_t bytes_in = 0;   // from clients
+  uint64_t bytes_out = 0;  // to clients
+  uint64_t connect_failures = 0;
+  uint64_t failures = 0;  // those, and connections that the server broke off before its first byte
+  bool is_usable = true;  // for new work
+  HistogramCounts latency;
 };
 
 struct CheckView {
@@ -69,6 +79,53 @@ struct ListenerView {
   std::vector<std::string> addresses;
   std::set<std::string> pools;  // several where routes choose
   uint32_t active_connections = 0;
+  uint64_t total_connections = 0;
+  uint64_t total_requests = 0;
+  uint64_t datagrams_in = 0;
+  uint64_t datagrams_out = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  std::vector<std::pair<std::string, uint64_t>> ended = {};    // connections, by reason
+  std::vector<std::pair<std::string, uint64_t>> dropped = {};  // datagrams, by reason
+  HistogramCounts connect = {};
+  HistogramCounts first_byte = {};
+  HistogramCounts duration = {};
+  // Over http; status 0: the client was gone.
+  struct Requests {
+    std::string route;
+    std::string pool;
+    std::string server;
+    int status = 0;
+    uint64_t count = 0;
+  };
+  std::vector<Requests> requests = {};
+  std::map<std::string, HistogramCounts> routes = {};
+};
+
+// The process as a whole.
+struct ProcessView {
+  std::string version;
+  size_t workers = 0;
+  int64_t started_at = 0;
+  uint32_t connections = 0;  // open
+  uint32_t most_connections = 0;
+  uint64_t log_lines_lost = 0;
+  uint64_t reloads = 0;                    // that worked, configurations sent to us included
+  uint64_t failed_reloads = 0;             // that were refused
+  double requests_per_second = 0;          // of the last ten seconds
+  std::optional<double> response_ms = {};  // likewise; of ever, where there was none
+};
+
+// Something that happened, for those who listen.
+struct EventView {
+  enum class Kind { health, membership, reload };
+  Kind kind = Kind::health;
+  int64_t at = 0;
+  std::string pool = {};    // empty: of none
+  std::string server = {};  // likewise
+  std::string from = {};    // empty: from nothing
+  std::string to = {};
+  std::string reason = {};
 };
 
 struct AlgorithmView {
@@ -86,6 +143,19 @@ struct NewServer {
   bool backup = false;
   std::optional<std::string> check_path;  // an http check of its own
   std::optional<std::chrono::milliseconds> check_interval;
+};
+
+// The running configuration, with what lies over the file, as it may be shown.
+struct ConfigView {
+  Json config;
+  std::string etag;  // other for every other configuration
+};
+
+// A configuration that is to take the file's place.
+struct NewConfig {
+  std::string text;  // YAML or JSON
+  // Whether it may replace the configuration with this etag.
+  std::function<bool(const std::string& etag)> may_replace;
 };
 
 enum class WantedState { ready, drain, maintenance };
@@ -110,6 +180,7 @@ class ControlApi {
   virtual ~ControlApi() = default;
 
   virtual int64_t uptime_ms() const = 0;
+  virtual ProcessView process() const = 0;
   virtual std::vector<PoolView> pools() const = 0;
   virtual std::vector<ListenerView> listeners() const = 0;
   virtual std::vector<AlgorithmView> algorithms() const = 0;
@@ -127,6 +198,9 @@ class ControlApi {
   virtual void remove_server(const std::string& id, const Outcome& outcome) = 0;
   virtual void set_algorithm(const std::string& pool, const std::string& algorithm,
                              const Outcome& outcome) = 0;
+  virtual ConfigView config() const = 0;
+  // Drops what lies over the file; the next reload brings the file back.
+  virtual void replace_config(const NewConfig& config, const Reply<ConfigView>& reply) = 0;
   // As SIGHUP does.
   virtual void reload(const Outcome& outcome) = 0;
 };

@@ -229,6 +229,13 @@ std::string to_wire(const HttpResponse& response, bool keep_alive, bool head_onl
   return out;
 }
 
+std::string head_of_open(const HttpResponse& response) {
+  return fmt::format(
+      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nCache-Control: no-store\r\n"
+      "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+      response.status, reason_of(response.status), response.content_type);
+}
+
 std::string_view reason_of(int status) {
   switch (status) {
     case 200:

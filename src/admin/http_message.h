@@ -63,6 +63,9 @@ std::optional<std::string> percent_decoded(std::string_view text);
 // As it goes over the wire; a head only for `head_only`.
 std::string to_wire(const HttpResponse& response, bool keep_alive, bool head_only);
 
+// The head of an answer without an end, whose bytes follow until the connection closes.
+std::string head_of_open(const HttpResponse& response);
+
 std::string_view reason_of(int status);
 
 }  // namespace lb::admin

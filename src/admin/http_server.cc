@@ -39,7 +39,9 @@ void HttpServer::on_acceptable() {
       return accept_again_.start(kPauseWithoutDescriptors);
     }
     if (!make_room()) continue;
-    connections_.push_back(std::make_shared<HttpConnection>(*this, loop_, std::move(fd)));
+    auto connection = std::make_shared<HttpConnection>(*this, loop_, Stream(std::move(fd)));
+    connections_.push_back(connection);
+    connection->start();
   }
 }
 

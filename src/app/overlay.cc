@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/log.h"
+#include "config/balance.h"
 
 namespace lb {
 
@@ -110,6 +111,66 @@ Config with_overlay(const Config& file, Overlay& overlay, std::vector<std::strin
   laying.added(overlay.added);
   laying.states(overlay.states);
   return config;
+}
+
+std::optional<HealthCheckConfig> own_check(const Overlay::Added& added,
+                                           const HealthCheckConfig& of_pool) {
+  if (!added.check_path && !added.check_interval) return {};
+  HealthCheckConfig check = of_pool;
+  if (added.check_path) {
+    if (check.type != CheckType::https) check.type = CheckType::http;
+    check.path = *added.check_path;
+  }
+  if (added.check_interval) {
+    check.interval = *added.check_interval;
+    check.fast_interval = std::min(check.fast_interval, check.interval);
+  }
+  return check;
+}
+
+namespace {
+
+// The name of a server as it is shown: a text is an address, which is its name too. A name may look
+// like a number.
+std::string name_of(const Json& entry) {
+  if (entry.is_string()) return entry.get<std::string>();
+  const Json& name = entry.contains("name") ? entry["name"] : entry["address"];
+  return name.is_string() ? name.get<std::string>() : to_text(name);
+}
+
+Json to_json(const ServerConfig& server) {
+  std::string address = server.host.empty()
+                            ? server.address.to_string()
+                            : fmt::format("{}:{}", server.host, server.address.port());
+  Json json = {{"name", server.name}, {"address", address}, {"weight", server.weight}};
+  if (server.backup) json["backup"] = true;
+  return json;
+}
+
+}  // namespace
+
+void lay_over(Json& shown, const Overlay& overlay) {
+  Json& pools = shown["pools"];
+  for (const auto& [name, balance] : overlay.algorithms) {
+    pools[name]["balance"] = config::balance_name(balance.value);
+  }
+  for (const auto& [key, as_it_was] : overlay.removed) {
+    Json kept = Json::array();
+    for (Json& entry : pools[key.first]["servers"]) {
+      if (name_of(entry) != key.second) kept.push_back(std::move(entry));
+    }
+    pools[key.first]["servers"] = std::move(kept);
+  }
+  for (const auto& [key, weight] : overlay.weights) {
+    for (Json& entry : pools[key.first]["servers"]) {
+      if (name_of(entry) != key.second) continue;
+      if (entry.is_string()) entry = Json{{"address", entry}};
+      entry["weight"] = weight.value;
+    }
+  }
+  for (const auto& [key, added] : overlay.added) {
+    pools[key.first]["servers"].push_back(to_json(added.server));
+  }
 }
 
 const ServerConfig* entry_of(const PoolConfig& pool, const std::string& server) {

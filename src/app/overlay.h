@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/json.h"
 #include "config/config.h"
 #include "pool/server_state.h"
 
@@ -27,7 +28,9 @@ struct Overlay {
   };
   struct Added {
     ServerConfig server;
-    std::optional<HealthCheckConfig> check;  // its own, instead of the pool's
+    // Of a check of its own, made of the pool's.
+    std::optional<std::string> check_path = {};
+    std::optional<milliseconds> check_interval = {};
 
     friend bool operator==(const Added&, const Added&) = default;
   };
@@ -42,9 +45,16 @@ struct Overlay {
   friend bool operator==(const Overlay&, const Overlay&) = default;
 };
 
+// The check of an added server that has one of its own.
+std::optional<HealthCheckConfig> own_check(const Overlay::Added& added,
+                                           const HealthCheckConfig& of_pool);
+
 // The configuration that results, and drops what no longer holds from `overlay`; `dropped` tells
 // what and why.
 Config with_overlay(const Config& file, Overlay& overlay, std::vector<std::string>& dropped);
+
+// The same for a configuration as it is shown.
+void lay_over(Json& shown, const Overlay& overlay);
 
 // The server of a configuration that `server` belongs to: itself, or the one whose host name it is
 // an address of ("db/10.0.0.1:5432" of "db"). Null where there is none.

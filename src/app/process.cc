@@ -40,6 +40,8 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
     : source_(std::move(source)),
       file_(std::make_shared<const Config>(std::move(loaded.config))),
       config_(file_),
+      file_document_(std::move(loaded.document)),
+      document_(file_document_),
       first_warnings_(std::move(loaded.warnings)),
       workers_(worker_count(*config_)),
       mailbox_(loop_),
@@ -60,7 +62,8 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
       publish_timer_(loop_, [this] { publish(); }),
       states_timer_(loop_, [this] { advance_states(); }),
       housekeeping_(loop_, [this] { keep_house(); }),
-      started_ms_(monotonic_ms()) {
+      started_ms_(monotonic_ms()),
+      etag_seed_(mix64(static_cast<uint64_t>(unix_ms()) ^ static_cast<uint64_t>(monotonic_us()))) {
   registry_.on_status_changed = [this](const Server& server, const StatusChange& change) {
     status_changed(server, change);
   };
@@ -130,6 +133,7 @@ Status<> Process::start() {
       log::error("cannot reopen the log: {}", reopened.error().message);
     }
   });
+  if (auto opened = open_state(); !opened) return opened;
   auto access_logs = access_logs_.open(*config_);
   if (!access_logs) return fail(access_logs.error().message);
   access_logs_.use(std::move(*access_logs));
@@ -138,8 +142,9 @@ Status<> Process::start() {
   if (auto opened = open_admin(); !opened) return opened;
   sockets_ = std::move(*sockets);
   for (auto& worker : team_.workers) worker->start();
+  rate_.note(work_so_far());
   housekeeping_.start(kHousekeeping);
-  prepare(*file_, "");
+  take_up({*file_, {}, document_}, true);
   return Done{};
 }
 
@@ -151,50 +156,10 @@ Status<> Process::open_admin() {
   return Done{};
 }
 
-void Process::reload() {
-  if (terminating_) return;
-  // Until every worker has let go of what the last reload removed, its addresses are taken.
-  reload_waits_ = adoptions_due_ > 0;
-  if (reload_waits_) return;
-  notify_reloading();
-  auto loaded = source_.load();
-  if (!loaded) {
-    for (const ConfigProblem& problem : loaded.error()) {
-      log::error("{}", problem.to_string(source_.name));
-    }
-    return refuse(source_.name + ": not reloaded", std::move(loaded.error()));
-  }
-  warn(loaded->warnings);
-  if (auto possible = check_reload(loaded->config); !possible) {
-    return refuse(source_.name + ": " + possible.error().message);
-  }
-  // While the first configuration waits for its names it cannot stay, should this one fail.
-  if (version_ == 0) {
-    if (auto applied = apply_file(*file_); !applied) return refuse(applied.error().message);
-  }
-  prepare(std::move(loaded->config), "reloaded");
-}
-
-void Process::prepare(Config file, std::string announce) {
-  std::set<std::string> hosts = host_names(file);
+void Process::when_resolved(const Config& config, std::function<void()> callback) {
+  std::set<std::string> hosts = host_names(config);
   names_.add(hosts);
-  names_.when_answered(hosts, kFirstAnswers,
-                       [this, file = std::move(file), announce = std::move(announce)]() mutable {
-                         if (terminating_) return;
-                         if (auto applied = apply_file(std::move(file)); !applied) {
-                           return refuse(source_.name + ": " + applied.error().message);
-                         }
-                         announced_version_ = version_;
-                         if (announce.empty()) return;
-                         log::info("{}: {}", source_.name, announce);
-                         when_everywhere([this] { answer_reloads(Done{}); });
-                       });
-}
-
-void Process::refuse(const std::string& message, std::vector<ConfigProblem> problems) {
-  log::error("{}; the running configuration stays", message);
-  notify_service("READY=1");
-  answer_reloads(Unexpected{admin::Refusal{400, message, "", std::move(problems)}});
+  names_.when_answered(hosts, kFirstAnswers, std::move(callback));
 }
 
 void Process::names_changed() {
@@ -233,12 +198,6 @@ Status<> Process::check_reload(const Config& config) const {
   return Done{};
 }
 
-Status<> Process::apply_file(Config file) {
-  auto contexts = tls_.build(file);
-  if (!contexts) return fail(contexts.error().message);
-  return apply(std::move(file), overlay_, std::move(*contexts));
-}
-
 // Everything that can fail comes first and changes nothing.
 Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts::Set> contexts) {
   std::vector<std::string> dropped;
@@ -267,6 +226,7 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
   names_.keep_only(host_names(*config_));
   lists_.follow(*config_);
   if (admin_) admin_->set_access(*config_->admin);
+  follow_state_file();
   update_members();
   registry_.set_tls(tls_.of_pools());
   publish();
@@ -286,6 +246,7 @@ void Process::replace_sockets(SocketGroups sockets) {
 void Process::update_members() {
   int64_t drain_until_ms = monotonic_ms() + config_->runtime.drain_timeout.count();
   auto changes = registry_.apply(*config_, names_.names(), drain_until_ms);
+  tell_membership(changes);
   for (Server* server : changes.removed) {
     checker_.forget(*server);
     log::info("server {}/{} removed, drains", server->pool(), server->name());
@@ -302,9 +263,9 @@ void Process::update_members() {
 
 void Process::update_checks() {
   registry_.for_each([this](Server& server, const PoolConfig& pool) {
-    if (const HealthCheckConfig* own = own_check(server)) {
+    if (auto own = own_check(server)) {
       PoolConfig with_own = pool;
-      with_own.health_check = *own;
+      with_own.health_check = std::move(*own);
       checker_.watch(server, with_own);
     } else if (pool.health_check.enabled) {
       checker_.watch(server, pool);
@@ -341,6 +302,9 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
   plan.tls = tls_.of_listener(listener.name);
   plan.limit = limit_of(listener);
   plan.access_log = access_logs_.log_of(listener);
+  auto& stats = listener_stats_[listener.name];
+  if (!stats) stats = std::make_shared<ListenerStats>(workers_);
+  plan.stats = stats;
   plan.sockets.resize(workers_);
   for (const ListenAddress& address : listener.addresses) {
     const auto& sockets = sockets_[socket_key(listener.protocol, address)]->sockets();
@@ -376,6 +340,8 @@ void Process::health_changed(Server& server, const HealthChecker::Transition& tr
 }
 
 void Process::status_changed(const Server& server, const StatusChange& change) {
+  tell_event(admin::EventView::Kind::health, to_string(change.to), change.reason, &server,
+             to_string(change.from));
   log::info("server {}/{} is {} (was {}): {}", server.pool(), server.name(), to_string(change.to),
             to_string(change.from), change.reason);
   publish_soon();
@@ -438,6 +404,8 @@ void Process::adopted() {
   tell_waiting();
   // Posted: the snapshot that the last worker sent back is freed after this.
   if (adoptions_due_ == 0 && reload_waits_) mailbox_.post([this] { reload(); });
+  if (adoptions_due_ == 0 && !waiting_to_replace_.empty())
+    mailbox_.post([this] { replace_next(); });
   if (announced_version_ == 0 || version_everywhere() < announced_version_) return;
   announced_version_ = 0;
   if (terminating_) return;
@@ -449,6 +417,7 @@ void Process::adopted() {
 }
 
 void Process::keep_house() {
+  rate_.note(work_so_far());
   registry_.collect();
   for (Server* server : registry_.overdue(monotonic_ms())) {
     for (auto& worker : team_.workers) {

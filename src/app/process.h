@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,7 +21,10 @@
 #include "app/listening_sockets.h"
 #include "app/name_follower.h"
 #include "app/overlay.h"
+#include "app/rate_window.h"
+#include "app/saved_state.h"
 #include "app/snapshot.h"
+#include "app/state_file.h"
 #include "app/tls_contexts.h"
 #include "app/worker.h"
 #include "common/result.h"
@@ -40,6 +45,7 @@ struct ConfigSource {
   std::string name;  // for messages: the file as given on the command line
   // Reads it again, on reload.
   std::function<Result<LoadedConfig, std::vector<ConfigProblem>>()> load;
+  std::filesystem::path directory = {};  // relative files are taken from here
 };
 
 // The running balancer: the control thread with its loop, the workers, and the way a configuration
@@ -72,6 +78,7 @@ class Process final : public ControlReports, public admin::ControlApi {
 
   // ControlApi
   int64_t uptime_ms() const override;
+  admin::ProcessView process() const override;
   std::vector<admin::PoolView> pools() const override;
   std::vector<admin::ListenerView> listeners() const override;
   std::vector<admin::AlgorithmView> algorithms() const override;
@@ -85,6 +92,9 @@ class Process final : public ControlReports, public admin::ControlApi {
   void remove_server(const std::string& id, const admin::Outcome& outcome) override;
   void set_algorithm(const std::string& pool, const std::string& algorithm,
                      const admin::Outcome& outcome) override;
+  admin::ConfigView config() const override;
+  void replace_config(const admin::NewConfig& config,
+                      const admin::Reply<admin::ConfigView>& reply) override;
   void reload(const admin::Outcome& outcome) override;
 
  private:
@@ -100,17 +110,32 @@ class Process final : public ControlReports, public admin::ControlApi {
   };
 
   Status<> start();
-  // Resolves names that are new in `config`, then applies it. `announce` names it in the log.
-  void prepare(Config file, std::string announce);
+  // Calls back when names that are new in `config` are resolved, or late.
+  void when_resolved(const Config& config, std::function<void()> callback);
+  // What was read from the file, as a whole.
+  void take_up(LoadedConfig loaded, bool is_first);
   // A file that was just read: those of TLS that it names are read, too.
-  Status<> apply_file(Config file);
+  Status<> apply_file(Config file, Overlay overlay);
   // Without `contexts` those of TLS stay.
   Status<> apply(Config file, Overlay overlay,
                  std::optional<TlsContexts::Set> contexts = std::nullopt);
   // Of an overlay that became something else at run time; `outcome` is told when it holds.
   void change(Overlay overlay, const admin::Outcome& outcome);
   void restore_states();
-  const HealthCheckConfig* own_check(const Server& server) const;
+  std::optional<HealthCheckConfig> own_check(const Server& server) const;
+  void load_replacement(const admin::NewConfig& config,
+                        const admin::Reply<admin::ConfigView>& reply);
+  void apply_replacement(LoadedConfig loaded, const admin::NewConfig& config,
+                         const admin::Reply<admin::ConfigView>& reply);
+  void replace_next();
+  std::string etag() const;
+  // The state file, at start: what it says is laid over the file, or takes its place.
+  Status<> open_state();
+  void restore(SavedState state);
+  void follow_state_file();
+  void save_state(StateFile::Callback callback);
+  // Calls back when the present state holds for every worker and is saved.
+  void acknowledge(const admin::Outcome& outcome);
   void names_changed();
   void lists_changed();
   Status<> check_reload(const Config& config) const;
@@ -139,6 +164,12 @@ class Process final : public ControlReports, public admin::ControlApi {
   void tell_waiting();
   void drained(size_t worker);
   void keep_house();
+  // What all listeners counted.
+  RateWindow::Sample work_so_far() const;
+  void tell_event(admin::EventView::Kind kind, const std::string& to,
+                  const std::string& reason = "", const Server* server = nullptr,
+                  const std::string& from = "");
+  void tell_membership(const PoolRegistry::Changes& changes);
   void warn(const std::vector<ConfigProblem>& warnings) const;
   void refuse(const std::string& message, std::vector<ConfigProblem> problems = {});
   void answer_reloads(const Result<Done, admin::Refusal>& outcome);
@@ -149,8 +180,11 @@ class Process final : public ControlReports, public admin::ControlApi {
   void quit();
 
   const ConfigSource source_;
-  std::shared_ptr<const Config> file_;    // as it is written
-  std::shared_ptr<const Config> config_;  // with the overlay
+  std::shared_ptr<const Config> file_;                  // as it is written
+  std::shared_ptr<const Config> config_;                // with the overlay
+  ConfigDocument file_document_;                        // of the file itself, as it was read last
+  ConfigDocument document_;                             // of file_
+  std::optional<SavedState::Replacement> replacement_;  // where file_ is not of the file
   Overlay overlay_;
   std::vector<ConfigProblem> first_warnings_;
   const size_t workers_;
@@ -167,6 +201,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   SocketGroups sockets_;
   AccessLogs access_logs_;
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
+  std::unique_ptr<StateFile> state_file_;      // null likewise
   LoweredConnections lowered_connections_;
   std::map<std::string, LoweredConnections> lowered_sessions_;  // by udp listener
   // Of removed listeners, while sessions still answer from them; wanted again they are taken back.
@@ -177,6 +212,10 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::map<std::string, uint32_t> max_sessions_;  // of udp listeners, as lowered to what there is
   // By http listener, as last published.
   std::map<std::string, std::shared_ptr<const RouteTable>> routes_;
+  std::map<std::string, std::shared_ptr<ListenerStats>> listener_stats_;
+  RateWindow rate_;
+  uint64_t reloads_ = 0;
+  uint64_t failed_reloads_ = 0;
   std::vector<std::unique_ptr<SignalEvent>> signals_;
   Timer publish_timer_;
   Timer states_timer_;  // ends ejections, lets shares grow
@@ -185,9 +224,11 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::function<void()> on_terminate_;
   std::vector<std::pair<uint64_t, std::function<void()>>> waiting_for_workers_;
   std::vector<admin::Outcome> waiting_for_reload_;
+  std::deque<std::function<void()>> waiting_to_replace_;
   // By pool and server.
   std::map<Overlay::Key, std::unique_ptr<FirstCheck>> waiting_for_check_;
   const int64_t started_ms_;
+  const uint64_t etag_seed_;
   uint64_t version_ = 0;
   size_t adoptions_due_ = 0;  // of snapshots that were posted, one for each worker
   bool reload_waits_ = false;

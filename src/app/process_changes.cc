@@ -66,22 +66,6 @@ Result<ServerConfig, Refusal> to_config(const admin::NewServer& server) {
   return made;
 }
 
-// The check of a server that wants its own, made of its pool's.
-std::optional<HealthCheckConfig> to_check(const admin::NewServer& server,
-                                          const HealthCheckConfig& of_pool) {
-  if (!server.check_path && !server.check_interval) return {};
-  HealthCheckConfig check = of_pool;
-  if (server.check_path) {
-    if (check.type != CheckType::https) check.type = CheckType::http;
-    check.path = *server.check_path;
-  }
-  if (server.check_interval) {
-    check.interval = *server.check_interval;
-    check.fast_interval = std::min(check.fast_interval, check.interval);
-  }
-  return check;
-}
-
 }  // namespace
 
 void Process::change(Overlay overlay, const admin::Outcome& outcome) {
@@ -90,7 +74,7 @@ void Process::change(Overlay overlay, const admin::Outcome& outcome) {
   if (auto applied = apply(*file_, std::move(overlay)); !applied) {
     return outcome(refused(409, applied.error().message));
   }
-  when_everywhere([outcome] { outcome(Done{}); });
+  acknowledge(outcome);
 }
 
 Result<Process::Found, Refusal> Process::find_server(const std::string& id) {
@@ -118,7 +102,7 @@ void Process::set_state(const std::string& id, admin::WantedState wanted,
   }
   registry_.set_admin_state(server, state, fmt::format("set to {} at run time", to_string(state)));
   publish();
-  when_everywhere([outcome] { outcome(Done{}); });
+  acknowledge(outcome);
 }
 
 // What a server was set to counts for all that come to have its name.
@@ -178,13 +162,13 @@ void Process::add_server(const admin::NewServer& server,
     return reply(refused(409, "the pool has a server of that name", "name"));
   }
   const HealthCheckConfig& of_pool = pool->second.health_check;
-  auto check = to_check(server, of_pool);
-  if (check && !of_pool.enabled) {
+  bool has_own_check = server.check_path || server.check_interval;
+  if (has_own_check && !of_pool.enabled) {
     return reply(refused(400, "the pool has health_check: off",
                          server.check_path ? "healthCheckPath" : "healthCheckInterval"));
   }
   Overlay next = overlay_;
-  next.added[key] = {std::move(*entry), std::move(check)};
+  next.added[key] = {std::move(*entry), server.check_path, server.check_interval};
   auto waiting = std::unique_ptr<FirstCheck>(
       new FirstCheck{reply, Timer(loop_, [this, key] { tell_checked(key); })});
   waiting->end.start(std::min(of_pool.timeout + milliseconds(1'000), kLongestFirstCheck));
@@ -262,12 +246,14 @@ void Process::answer_reloads(const Result<Done, Refusal>& outcome) {
   for (const admin::Outcome& waiting : std::exchange(waiting_for_reload_, {})) waiting(outcome);
 }
 
-const HealthCheckConfig* Process::own_check(const Server& server) const {
-  if (overlay_.added.empty()) return nullptr;
-  const ServerConfig* entry = entry_of(config_->pools.at(server.pool()), server.name());
-  if (entry == nullptr) return nullptr;
+std::optional<HealthCheckConfig> Process::own_check(const Server& server) const {
+  if (overlay_.added.empty()) return {};
+  const PoolConfig& pool = config_->pools.at(server.pool());
+  const ServerConfig* entry = entry_of(pool, server.name());
+  if (entry == nullptr) return {};
   auto added = overlay_.added.find({server.pool(), entry->name});
-  return added == overlay_.added.end() || !added->second.check ? nullptr : &*added->second.check;
+  if (added == overlay_.added.end() || !pool.health_check.enabled) return {};
+  return lb::own_check(added->second, pool.health_check);
 }
 
 }  // namespace lb

@@ -6,6 +6,7 @@
 
 #include "app/process.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "config/balance.h"
 
 namespace lb {
@@ -24,14 +25,45 @@ admin::ServerView to_view(const ServerReport& server) {
   view.backup = server.backup;
   view.status = to_string(server.status);
   view.active_connections = server.active;
-  view.total_requests = server.connections;
+  view.total_requests = server.requests;
   if (server.response_us > 0) view.response_ms = server.response_us / 1000.0;
   if (server.last_check) {
     view.last_check_at = server.last_check->at_ms;
     if (server.last_check->load) view.load = std::min(*server.last_check->load, 1.0);
   }
   view.added_at = server.added_at_ms;
+  view.bytes_in = server.bytes_in;
+  view.bytes_out = server.bytes_out;
+  view.connect_failures = server.connect_failures;
+  view.failures = server.failures;
+  view.is_usable = is_usable(server.status);
+  view.latency = server.responses;
   return view;
+}
+
+void add_figures(admin::ListenerView& view, const ListenerStats::Sum& sum) {
+  view.total_connections = sum.connections;
+  view.total_requests = sum.requests;
+  view.datagrams_in = sum.datagrams_in;
+  view.datagrams_out = sum.datagrams_out;
+  view.bytes_in = sum.bytes_in;
+  view.bytes_out = sum.bytes_out;
+  for (const auto& [reason, count] : sum.ended) view.ended.emplace_back(to_string(reason), count);
+  view.connect = sum.connect;
+  view.first_byte = sum.first_byte;
+  view.duration = sum.duration;
+  for (const auto& [key, count] : sum.by_route.requests) {
+    const auto& [route, pool, server, status] = key;
+    view.requests.push_back({route, pool, server, status, count});
+  }
+  for (const auto& [route, latency] : sum.by_route.latency) view.routes.emplace(route, latency);
+}
+
+void add_drops(admin::ListenerView& view, const DatagramLimits& limits) {
+  for (size_t i = 0; i < kDroppedReasons; ++i) {
+    uint64_t count = limits.dropped[i].load(std::memory_order_relaxed);
+    if (count > 0) view.dropped.emplace_back(to_string(static_cast<Dropped>(i)), count);
+  }
 }
 
 const char* protocol_name(Protocol protocol) {
@@ -50,6 +82,51 @@ const char* protocol_name(Protocol protocol) {
 
 int64_t Process::uptime_ms() const {
   return monotonic_ms() - started_ms_;
+}
+
+RateWindow::Sample Process::work_so_far() const {
+  RateWindow::Sample sample{.at_ms = monotonic_ms()};
+  for (const auto& [name, stats] : listener_stats_) {
+    ListenerStats::Sum sum = stats->sum();
+    sample.requests += sum.requests;
+    sample.answers += sum.first_byte.count();
+    sample.answers_us += sum.first_byte.sum_us();
+  }
+  return sample;
+}
+
+admin::ProcessView Process::process() const {
+  RateWindow::Rate rate = rate_.rate(work_so_far());
+  return {.version = LB_VERSION,
+          .workers = workers_,
+          .started_at = unix_ms() - uptime_ms(),
+          .connections = connections_.open(),
+          .most_connections = connections_.limit(),
+          .log_lines_lost = log::lost(),
+          .reloads = reloads_,
+          .failed_reloads = failed_reloads_,
+          .requests_per_second = rate.per_second,
+          .response_ms = rate.response_ms};
+}
+
+void Process::tell_event(admin::EventView::Kind kind, const std::string& to,
+                         const std::string& reason, const Server* server, const std::string& from) {
+  if (!admin_) return;
+  admin::EventView event{.kind = kind, .at = unix_ms(), .from = from, .to = to, .reason = reason};
+  if (server != nullptr) {
+    event.pool = server->pool();
+    event.server = server->name();
+  }
+  admin_->publish(event);
+}
+
+void Process::tell_membership(const PoolRegistry::Changes& changes) {
+  for (const Server* server : changes.removed) {
+    tell_event(admin::EventView::Kind::membership, "removed", "drains", server);
+  }
+  for (const Server* server : changes.added) {
+    tell_event(admin::EventView::Kind::membership, "added", "", server);
+  }
 }
 
 std::vector<admin::PoolView> Process::pools() const {
@@ -80,6 +157,12 @@ std::vector<admin::ListenerView> Process::listeners() const {
     for (const ListenAddress& address : listener.addresses) view.addresses.push_back(address.text);
     auto limit = listener_limits_.find(name);
     if (limit != listener_limits_.end()) view.active_connections = limit->second->open();
+    if (auto stats = listener_stats_.find(name); stats != listener_stats_.end()) {
+      add_figures(view, stats->second->sum());
+    }
+    if (auto limits = datagram_limits_.find(name); limits != datagram_limits_.end()) {
+      add_drops(view, *limits->second);
+    }
     list.push_back(std::move(view));
   }
   return list;

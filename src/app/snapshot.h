@@ -21,6 +21,7 @@ struct ListenerPlan {
   Pools routed;
   std::shared_ptr<const TlsServerContext> tls;
   std::shared_ptr<ConnectionLimit> limit;
+  std::shared_ptr<ListenerStats> stats;
   // Listening sockets of each worker. A unix socket is one worker's.
   std::vector<std::vector<std::shared_ptr<const Fd>>> sockets;
   std::shared_ptr<DatagramLimits> datagrams;  // udp

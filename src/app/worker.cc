@@ -99,7 +99,8 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
                       .datagrams = listener.datagrams,
                       .drain_timeout = snapshot->drain_timeout,
                       .protocol_plan = listener.protocol_plan,
-                      .access_log = listener.access_log};
+                      .access_log = listener.access_log,
+                      .stats = listener.stats};
     Protocol protocol = listener.config->protocol;
     auto& frontend = frontends_[name];
     if (frontend && frontend->config().protocol != protocol) {

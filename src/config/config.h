@@ -38,6 +38,7 @@ struct AdminConfig {
   Address address;                 // loopback, or a unix path
   std::string token;               // empty: none, and no changes over TCP
   std::vector<std::string> hosts;  // names that a browser may use besides IP addresses, localhost
+  std::string state_file;          // where changes at run time are kept; empty: nowhere
 
   friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
 };

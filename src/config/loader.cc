@@ -9,6 +9,7 @@
 #include "config/checks.h"
 #include "config/environment.h"
 #include "config/file_text.h"
+#include "config/load_tree.h"
 #include "config/section.h"
 #include "config/sections.h"
 
@@ -68,27 +69,47 @@ void read_root(const YamlNode& root, Draft& draft, Problems& problems) {
 
 }  // namespace
 
+Result<YamlDocument, std::vector<ConfigProblem>> parse_tree(std::string_view text) {
+  auto document = parse_yaml(text);
+  if (document) return std::move(*document);
+  Problems problems;
+  const ConfigProblem& problem = document.error();
+  problems.error({problem.line, problem.column}, problem.path, problem.message);
+  return Unexpected{problems.take_errors(text)};
+}
+
+void report(const std::vector<ConfigProblem>& found, Problems& problems) {
+  for (const ConfigProblem& problem : found) {
+    problems.error({problem.line, problem.column}, problem.path, problem.message);
+  }
+}
+
+Result<LoadedConfig, std::vector<ConfigProblem>> load_tree(const YamlNode& root,
+                                                           std::string_view text,
+                                                           Problems& problems,
+                                                           const std::filesystem::path& directory,
+                                                           const TlsInspector* tls) {
+  Draft draft;
+  draft.directory = directory;
+  draft.tls = tls;
+  read_root(root, draft, problems);
+  if (problems.has_errors()) return Unexpected{problems.take_errors(text)};
+  return LoadedConfig{std::move(draft.config), problems.take_warnings(text), {}};
+}
+
 }  // namespace config
 
 Result<LoadedConfig, std::vector<ConfigProblem>> load_config_text(
     std::string_view yaml, const std::filesystem::path& directory, const TlsInspector* tls) {
+  auto document = config::parse_tree(yaml);
+  if (!document) return Unexpected{std::move(document.error())};
   config::Problems problems;
-  auto document = config::parse_yaml(yaml);
-  if (!document) {
-    const ConfigProblem& problem = document.error();
-    problems.error({problem.line, problem.column}, problem.path, problem.message);
-    return Unexpected{problems.take_errors(yaml)};
-  }
-  for (ConfigProblem& problem : document->problems) {
-    problems.error({problem.line, problem.column}, problem.path, problem.message);
-  }
+  config::report(document->problems, problems);
+  config::YamlNode written = document->root;
   config::expand_environment(document->root, problems);
-  config::Draft draft;
-  draft.directory = directory;
-  draft.tls = tls;
-  config::read_root(document->root, draft, problems);
-  if (problems.has_errors()) return Unexpected{problems.take_errors(yaml)};
-  return LoadedConfig{std::move(draft.config), problems.take_warnings(yaml)};
+  auto loaded = config::load_tree(document->root, yaml, problems, directory, tls);
+  if (loaded) loaded->document = ConfigDocument(std::move(written), std::move(document->root));
+  return loaded;
 }
 
 Result<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::filesystem::path& file,

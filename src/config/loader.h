@@ -8,6 +8,7 @@
 
 #include "common/result.h"
 #include "config/config.h"
+#include "config/document.h"
 #include "config/tls_inspector.h"
 
 namespace lb {
@@ -26,6 +27,7 @@ struct ConfigProblem {
 struct LoadedConfig {
   Config config;
   std::vector<ConfigProblem> warnings;
+  ConfigDocument document;  // what it was made of
 };
 
 // Reads, expands and checks a configuration. On failure: every problem of the file in one run,

@@ -19,6 +19,11 @@ namespace {
 
 constexpr int64_t kNever = INT64_MAX;
 
+// To a figure of this worker's own: nobody else writes it.
+void add(std::atomic<uint64_t>& figure, uint64_t more) {
+  figure.store(figure.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 TcpSession::TcpSession(TcpFrontend& frontend, Fd client, const Address& peer)
@@ -83,7 +88,25 @@ void TcpSession::on_client_writable() {
   handle(to_client_.flush(server_, client_, frontend_.worker().relay), Direction::to_client);
 }
 
+// While the connection goes on, so that long ones are not counted years late.
+void TcpSession::count_bytes() {
+  Server* server = lease_.server();
+  if (server == nullptr) return;
+  ServerCell& cell = server->cell(frontend_.worker().index);
+  if (uint64_t in = to_server_.bytes() - counted_in_; in > 0) {
+    counted_in_ += in;
+    frontend_.cell().bytes_in.add(in);
+    add(cell.bytes_in, in);
+  }
+  if (uint64_t out = to_client_.bytes() - counted_out_; out > 0) {
+    counted_out_ += out;
+    frontend_.cell().bytes_out.add(out);
+    add(cell.bytes_out, out);
+  }
+}
+
 void TcpSession::handle(Relay::Outcome outcome, Direction direction) {
+  count_bytes();
   switch (outcome) {
     case Relay::Outcome::open:
       if (direction == Direction::to_client) note_client_progress();
@@ -136,7 +159,7 @@ CloseReason TcpSession::reset_reason() const {
 
 // The response time counts from the request, not from a connect long before it.
 void TcpSession::note_request() {
-  if (timing_us_ != 0 && state_ == State::relaying && !to_server_.wrote()) {
+  if (state_ == State::relaying && !to_server_.wrote()) {
     timing_us_ = frontend_.worker().loop.now_us();
   }
 }
@@ -146,11 +169,16 @@ void TcpSession::note_first_byte() {
   first_byte_seen_ = true;
   answered_ms_ = age_ms();
   count_success(*lease_.server());
-  if (timing_us_ == 0) return;
-  int64_t now_us = frontend_.worker().loop.now_us();
+  WorkerContext& worker = frontend_.worker();
+  int64_t now_us = worker.loop.now_us();
   int64_t sample_us = connect_took_us_ + (now_us - timing_us_);
-  lease_.server()->latency.record(static_cast<uint32_t>(std::min<int64_t>(sample_us, UINT32_MAX)),
-                                  now_us / 1000);
+  auto us = static_cast<uint32_t>(std::min<int64_t>(sample_us, UINT32_MAX));
+  frontend_.cell().first_byte.record(us);
+  lease_.server()->cell(worker.index).note_response(us);
+  // All workers share this one, so only who decides by it pays for it.
+  if (pool().config().balance == Balance::least_response_time) {
+    lease_.server()->latency.record(us, now_us / 1000);
+  }
 }
 
 // A server that never said anything: a reset is a failure, an end in order is what mute servers do.
@@ -287,10 +315,11 @@ void TcpSession::end(CloseReason reason) {
   if (Server* server = lease_.server()) {
     pool().note_use(key(), worker.loop.now_ms());
     if (!first_byte_seen_) note_mute_end(*server, reason);
-    ServerCell& cell = server->cell(worker.index);
-    cell.bytes_in.fetch_add(to_server_.bytes(), std::memory_order_relaxed);
-    cell.bytes_out.fetch_add(to_client_.bytes(), std::memory_order_relaxed);
+    count_bytes();
   }
+  ListenerCell& cell = frontend_.cell();
+  cell.ended[static_cast<size_t>(reason)].add();
+  cell.duration.record(static_cast<uint64_t>(worker.loop.now_ms() - started_ms_) * 1000);
   lease_.reset();
   frontend_.session_ended(*this, still_counts);
 }

@@ -87,6 +87,7 @@ class TcpSession final : public InSlab<TcpSession>,
   void note_first_byte();
   void note_mute_end(Server& server, CloseReason reason);
   void note_client_progress();
+  void count_bytes();
   void settle();
   void write_access_log(CloseReason reason) const;
   int32_t age_ms() const;
@@ -121,6 +122,8 @@ class TcpSession final : public InSlab<TcpSession>,
   int32_t queued_ms_ = -1;
   int32_t connected_ms_ = -1;
   int32_t answered_ms_ = -1;
+  uint64_t counted_in_ = 0;  // bytes that stand in the figures already
+  uint64_t counted_out_ = 0;
   State state_ = State::opening;
   bool settled_ = false;  // keepalive is set at the server's socket
   bool first_byte_seen_ = false;

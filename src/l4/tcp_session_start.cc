@@ -173,8 +173,8 @@ void TcpSession::begin_connect() {
   connect_until_ms_ = worker.loop.now_ms() + pool().config().connect_timeout.count();
   // Nothing may tell that the connect is through before the connection has been idle for too long.
   worker.timeouts.set(*this, std::min(connect_until_ms_, next_deadline_ms()));
+  timing_us_ = worker.loop.now_us();
   if (pool().config().balance == Balance::least_response_time) {
-    timing_us_ = worker.loop.now_us();
     server_.writable.arm();  // tells when exactly the connect came through
   }
   server_.tls = pool().open_tls(fd, *lease_.server());
@@ -238,11 +238,12 @@ void TcpSession::connected() {
   pool().stick(key(), *lease_.server(), worker.loop.now_ms());
   connected_ms_ = age_ms();
   lease_.server()->cell(worker.index).connections.fetch_add(1, std::memory_order_relaxed);
-  if (timing_us_ != 0) {
-    int64_t now_us = worker.loop.now_us();
-    connect_took_us_ = static_cast<uint32_t>(now_us - timing_us_);
-    timing_us_ = now_us;
-  }
+  int64_t now_us = worker.loop.now_us();
+  connect_took_us_ = static_cast<uint32_t>(now_us - timing_us_);
+  timing_us_ = now_us;
+  frontend_.cell().connect.record(connect_took_us_);
+  frontend_.cell().requests.add();
+  lease_.server()->cell(worker.index).requests.add();
   // The connect deadline stays and becomes the moment to settle in, so that a short connection
   // never touches its deadline again.
   if (const auto& keepalive = frontend_.keepalive()) {

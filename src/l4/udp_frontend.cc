@@ -408,6 +408,7 @@ void UdpFrontend::end(UdpSession& session, CloseReason reason) {
     log::debug("listener {}: {} -> {}/{}: {}", config().name, session.client().to_string(),
                session.server()->pool(), session.server()->name(), to_string(reason));
   }
+  cell().ended[static_cast<size_t>(reason)].add();
   session.close();
   table_.erase(session.key());
   standings_[static_cast<size_t>(session.standing())].remove(session);

@@ -96,6 +96,9 @@ std::optional<CloseReason> UdpSession::begin() {
       pool.stick(key, server, want.now_ms);
       known_avoid_ms_ = server.avoid_until_ms.load(std::memory_order_relaxed);
       server.cell(worker.index).connections.fetch_add(1, std::memory_order_relaxed);
+      server.cell(worker.index).requests.add();
+      frontend_.cell().connections.add();
+      frontend_.cell().requests.add();
       readable_.bind<&UdpSession::on_readable>(worker.loop, fd_.get(), IoEvent::kRead, this);
       readable_.arm();
       return {};
@@ -213,6 +216,7 @@ UdpSession::Sent UdpSession::send(Arrival* const* arrivals, size_t count) {
   Server& server = *lease_.server();
   ServerCell& cell = server.cell(frontend_.worker().index);
   cell.bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+  frontend_.cell().bytes_in.add(bytes);
   note_request(datagrams);
   return sent;
 }
@@ -221,6 +225,7 @@ void UdpSession::note_request(uint32_t count) {
   EventLoop& loop = frontend_.worker().loop;
   active_ms_ = loop.now_ms();
   requests_ += count;
+  frontend_.cell().datagrams_in.add(count);
   if (standing_ == UdpStanding::answered) {
     frontend_.promote(*this, UdpStanding::established, standing_);
   } else {
@@ -243,6 +248,8 @@ void UdpSession::note_reply(uint32_t count, uint32_t size) {
   Server& server = *lease_.server();
   count_success(server);
   server.cell(frontend_.worker().index).bytes_out.fetch_add(size, std::memory_order_relaxed);
+  frontend_.cell().datagrams_out.add(count);
+  frontend_.cell().bytes_out.add(size);
   if (timing_us_ != 0) {
     auto took_us =
         static_cast<uint32_t>(std::clamp<int64_t>(loop.now_us() - timing_us_, 1, kSilence_us));

@@ -33,6 +33,7 @@ Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOr
       began_us_(frontend.worker().loop.now_us()),
       active_ms_(began_us_ / 1000) {
   connector_.set_stops_at_lease();
+  frontend_.cell().requests.add();
 }
 
 // Over by then: its frontend may be gone already.
@@ -41,6 +42,7 @@ Exchange::~Exchange() = default;
 void Exchange::begin(const RequestHead& head, const BodyPart& part) {
   body_done_ = part.is_last;
   body_bytes_ = part.bytes.size();
+  frontend_.cell().bytes_in.add(body_bytes_);
   hold(part.bytes);
   if (!prepare(head)) return;
   follow(connector_.next(pool(), frontend_.worker(), key(pool())));
@@ -193,9 +195,7 @@ void Exchange::use(std::unique_ptr<ServerConnection> connection) {
   connected_us_ = was_reused_ ? queued_us_ : 0;
   active_ms_ = now_ms();
   leased_from_ = routes_;
-  if (pool().config().balance == Balance::least_response_time) {
-    request_sent_us_ = frontend_.worker().loop.now_us();
-  }
+  request_sent_us_ = queued_us_;
   bool keep = pool().config().http.keep_alive_connections > 0;
   server_->start(request_.head, keep, {held_, body_done_, nullptr}, *this);
   if (int error = server_->failed_connect()) {
@@ -244,6 +244,7 @@ void Exchange::hold(std::string_view bytes) {
 void Exchange::on_body(const BodyPart& part) {
   if (state_ == State::over) return;
   body_bytes_ += part.size();
+  frontend_.cell().bytes_in.add(part.size());
   if (is_too_large(body_bytes_) && state_ != State::upgraded)
     return refuse(413, ExchangeEnd::bad_request);
   body_done_ = part.is_last;
@@ -309,11 +310,7 @@ void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
     count_success(server_->server());
   }
   take_load_report(head);
-  if (request_sent_us_ != 0) {
-    int64_t took_us = frontend_.worker().loop.now_us() - request_sent_us_;
-    server_->server().latency.record(
-        static_cast<uint32_t>(std::clamp<int64_t>(took_us, 1, UINT32_MAX)), active_ms_);
-  }
+  note_response_time();
   if (head.status == 101 && request_.head.upgrade.empty()) {
     close_server();
     return respond(502, ExchangeEnd::server_nonsense);
@@ -323,6 +320,7 @@ void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
   status_ = head.status;
   responded_us_ = frontend_.worker().loop.now_us();
   response_bytes_ += part.bytes.size();
+  frontend_.cell().bytes_out.add(part.bytes.size());
   head.is_last = false;  // which was said of the server's connection
   state_ = head.status == 101 ? State::upgraded : State::responding;
   apply_header_rules(route_->response_headers, head.fields);
@@ -350,6 +348,7 @@ void Exchange::take_load_report(ResponseHead& head) {
 void Exchange::on_response_body(const BodyPart& part) {
   active_ms_ = now_ms();
   response_bytes_ += part.size();
+  frontend_.cell().bytes_out.add(part.size());
   client_.send_body(part);
   passed_on(part);
 }
@@ -420,6 +419,7 @@ void Exchange::respond(const ResponseHead& head, const BodyPart& part, ExchangeE
   status_ = head.status;
   bool has_body = request_.head.method != Method::head;
   if (has_body) response_bytes_ = part.bytes.size();
+  frontend_.cell().bytes_out.add(response_bytes_);
   client_.send_response(head, has_body ? part : BodyPart{{}, true, nullptr});
   finish(why);
 }
@@ -438,12 +438,13 @@ void Exchange::close_server() {
 void Exchange::finish(ExchangeEnd why) {
   if (state_ == State::over) return;
   state_ = State::over;
-  if (frontend_.wants_records()) tell(why);
+  tell(why);
   connector_.stop();
   frontend_.worker().timeouts.clear(*this);
   bool was_long = now_ms() - began_ms() >= kLongWork_ms;
   if (stuck_ && lease_ && was_long) pool().note_use(key(pool()), now_ms());
   if (Server* server = lease_.server()) {
+    if (request_sent_us_ != 0) server->cell(frontend_.worker().index).requests.add();
     if (server_) {
       ServerCell& cell = server->cell(frontend_.worker().index);
       cell.bytes_in.fetch_add(server_->bytes_sent(), std::memory_order_relaxed);
@@ -460,26 +461,6 @@ void Exchange::finish(ExchangeEnd why) {
   lease_.reset();
   frontend_.tools().give_back(std::move(memory_));
   client_.exchange_done();
-}
-
-void Exchange::tell(ExchangeEnd why) {
-  auto since_began = [this](int64_t at_us) { return at_us == 0 ? -1 : at_us - began_us_; };
-  frontend_.exchange_over({.client = source_,
-                           .tls = client_.tls(),
-                           .request = request_.head.path.empty() ? nullptr : &request_.head,
-                           .host = asked_host_,
-                           .path = asked_path_,
-                           .status = status_,
-                           .end = why,
-                           .request_bytes = body_bytes_,
-                           .response_bytes = response_bytes_,
-                           .server = lease_.server(),
-                           .retries = connector_.retries(),
-                           .reused = was_reused_,
-                           .queued_us = since_began(queued_us_),
-                           .connected_us = since_began(connected_us_),
-                           .responded_us = since_began(responded_us_),
-                           .total_us = frontend_.worker().loop.now_us() - began_us_});
 }
 
 // Whether idle connections to its server will be forgotten in time, should the server go.

@@ -90,6 +90,7 @@ class Exchange final : public InSlab<Exchange>,
   void use(std::unique_ptr<ServerConnection> connection);
   void begin_connect();
   bool note_connected(bool ask);
+  void note_response_time();
   void hold(std::string_view bytes);
   bool is_repeatable() const;
   void fail_attempt(int error);
@@ -133,7 +134,7 @@ class Exchange final : public InSlab<Exchange>,
   int64_t active_ms_;  // the last progress at the server's end
   int64_t pause_until_ms_ = 0;
   int64_t connect_until_ms_ = 0;
-  int64_t request_sent_us_ = 0;  // where the pool wants response times
+  int64_t request_sent_us_ = 0;  // 0: not, or it was answered
   uint64_t body_bytes_ = 0;
   uint64_t response_bytes_ = 0;
   int status_ = 0;

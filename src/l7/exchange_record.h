@@ -10,6 +10,7 @@
 
 namespace lb {
 
+class Router;
 class Server;
 class TlsSession;
 
@@ -43,9 +44,11 @@ struct ExchangeRecord {
   const Address& client;                 // as limits and logs see it
   const TlsSession* tls = nullptr;       // null: it came in clear
   const RequestHead* request = nullptr;  // as servers were sent it; null: none could be read
-  std::string_view host = {};            // as it was asked for
-  std::string_view path = {};            // likewise, in its normal form; request has the query
-  int status = 0;                        // 0: the client got none
+  const Router* router = nullptr;        // which has this route; null: none was found
+  size_t route = 0;
+  std::string_view host = {};  // as it was asked for
+  std::string_view path = {};  // likewise, in its normal form; request has the query
+  int status = 0;              // 0: the client got none
   ExchangeEnd end = ExchangeEnd::ok;
   uint64_t request_bytes = 0;  // of the body; after 101 all
   uint64_t response_bytes = 0;

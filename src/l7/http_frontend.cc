@@ -10,7 +10,7 @@
 namespace lb {
 
 HttpFrontend::HttpFrontend(HttpTools& tools, FrontendPlan first)
-    : StreamFrontend(tools.worker, std::move(first)), tools_(tools) {
+    : StreamFrontend(tools.worker, std::move(first)), tools_(tools), meter_(cell()) {
   take_routes(plan().protocol_plan);
   listen();
 }
@@ -25,6 +25,7 @@ void HttpFrontend::take_routes(std::shared_ptr<const ProtocolPlan> protocol_plan
   const auto* table = static_cast<const RouteTable*>(protocol_plan.get());
   auto owner = std::make_shared<std::shared_ptr<const ProtocolPlan>>(std::move(protocol_plan));
   routes_ = std::shared_ptr<const RouteTable>(std::move(owner), table);
+  meter_.begin(routes_->router);
 }
 
 void HttpFrontend::update(FrontendPlan next) {
@@ -82,11 +83,8 @@ std::unique_ptr<ServerConnection> HttpFrontend::open_connection(Server& server, 
   return connection;
 }
 
-bool HttpFrontend::wants_records() const {
-  return access_log() != nullptr || log::enabled(log::Level::debug);
-}
-
 void HttpFrontend::exchange_over(const ExchangeRecord& record) {
+  meter_.count(record);
   if (const AccessLog* log = access_log()) log->write(worker().index, access_record(record));
   if (!log::enabled(log::Level::debug)) return;
   std::string_view method = record.request == nullptr ? "-" : record.request->method_name;

@@ -7,6 +7,7 @@
 #include "l7/exchange_record.h"
 #include "l7/forwarding.h"
 #include "l7/http_tools.h"
+#include "l7/request_meter.h"
 #include "l7/router.h"
 #include "pool/stream_frontend.h"
 
@@ -37,8 +38,7 @@ class HttpFrontend final : public StreamFrontend {
   int64_t draining_since_ms() const { return draining_since_ms_; }
   std::unique_ptr<ServerConnection> open_connection(Server& server, Fd fd, const Pool& pool,
                                                     const RequestOrigin& origin);
-  // Whether anybody wants to hear of exchanges that end, and their end.
-  bool wants_records() const;
+  // The end of one.
   void exchange_over(const ExchangeRecord& record);
   // `still_counts`: somebody else calls end_of_count().
   void session_ended(HttpSession& session, bool still_counts);
@@ -49,6 +49,7 @@ class HttpFrontend final : public StreamFrontend {
 
   HttpTools& tools_;
   std::shared_ptr<const RouteTable> routes_;
+  RequestMeter meter_;
   IntrusiveList<HttpSession> sessions_;
   int64_t draining_since_ms_ = 0;  // 0 = it is not
 };

@@ -54,15 +54,12 @@ void HttpSession::refuse(const HttpRefusal& refusal) {
   body_done_ = true;
   minor_is_0_ = false;
   send_response(head, part);
-  if (frontend_.wants_records()) {
-    bool is_slow = refusal.status == 408;
-    frontend_.exchange_over(
-        {.client = peer_,
-         .tls = stream_.tls(),
-         .status = refusal.status,
-         .end = is_slow ? ExchangeEnd::client_timeout : ExchangeEnd::bad_request,
-         .response_bytes = part.bytes.size()});
-  }
+  bool is_slow = refusal.status == 408;
+  frontend_.exchange_over({.client = peer_,
+                           .tls = stream_.tls(),
+                           .status = refusal.status,
+                           .end = is_slow ? ExchangeEnd::client_timeout : ExchangeEnd::bad_request,
+                           .response_bytes = part.bytes.size()});
   if (gone_) return end(CloseReason::client_reset);
   body_done_ = false;  // whatever else comes is not read
   close_after_flush();
@@ -319,6 +316,7 @@ void HttpSession::end(CloseReason reason) {
   // close_notify, unless that is out already.
   if (stream_.is_tls() && !reset && !gone_ && at_ != At::lingering) (void)stream_.shutdown_write();
   at_ = At::ended;
+  frontend_.cell().ended[static_cast<size_t>(reason)].add();
   WorkerContext& worker = frontend_.worker();
   if (had_exchange) {
     work_->exchange->client_gone(end_of_exchange(reason));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace lb {
@@ -29,6 +30,7 @@ enum class CloseReason : uint8_t {
   shutting_down,
   no_room,  // udp: another client's session took its place
 };
+inline constexpr size_t kCloseReasons = static_cast<size_t>(CloseReason::no_room) + 1;
 
 const char* to_string(CloseReason reason);
 

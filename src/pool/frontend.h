@@ -15,6 +15,7 @@
 #include "net/tls_server_context.h"
 #include "pool/access_log.h"
 #include "pool/close_reason.h"
+#include "pool/listener_stats.h"
 #include "pool/pool.h"
 #include "pool/worker_context.h"
 
@@ -39,6 +40,7 @@ struct FrontendPlan {
   milliseconds drain_timeout{0};                        // runtime.drain_timeout
   std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
   std::shared_ptr<const AccessLog> access_log = nullptr;  // null: none
+  std::shared_ptr<ListenerStats> stats = nullptr;  // always there but while it is being filled
 };
 
 // A listener on one worker, of whatever protocol: takes in what clients send and owns their
@@ -76,6 +78,8 @@ class Frontend {
   WorkerContext& worker() const { return worker_; }
   const Pool& pool() const { return *plan_.pool; }
   const ListenerConfig& config() const { return *plan_.config; }
+  // Where this worker counts what its clients do.
+  ListenerCell& cell() const { return plan_.stats->cell(worker_.index); }
   const std::shared_ptr<const TlsServerContext>& tls() const { return plan_.tls; }
   bool shares_sockets(const Frontend& other) const;
   // Null where none is kept.

@@ -4,6 +4,7 @@
 namespace lb {
 
 void count_failure(Server& server, const PoolConfig& pool, WorkerContext& worker) {
+  server.cell(worker.index).failures.add();
   if (!pool.outlier_detection) return;
   uint32_t threshold = pool.outlier_detection->consecutive_failures;
   uint32_t failures = server.failures_in_a_row.fetch_add(1, std::memory_order_relaxed) + 1;

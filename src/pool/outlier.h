@@ -10,7 +10,7 @@ namespace lb {
 // What live traffic meets at a server, for outlier_detection. Worker threads.
 
 // A connect that failed, a reset before the server's first byte, or an answer that says as much.
-// When the pool's number of them in a row is reached, the control thread is told.
+// Counted; when the pool's number of them in a row is reached, the control thread is told.
 void count_failure(Server& server, const PoolConfig& pool, WorkerContext& worker);
 
 // The server did what it is there for. Costs a look where nothing had failed.

@@ -345,11 +345,23 @@ ServerReport PoolRegistry::report(const Server& server, const ServerConfig& conf
                       .last_check = record.last_check,
                       .history = {record.state.history().begin(), record.state.history().end()},
                       .added_at_ms = record.state.added_at_ms()};
+  uint64_t responses_us = 0;
+  uint64_t measured = 0;  // workers that have an average
   for (const ServerCell& cell : server.cells()) {
     report.connections += cell.connections.load(std::memory_order_relaxed);
     report.connect_failures += cell.connect_failures.load(std::memory_order_relaxed);
     report.bytes_in += cell.bytes_in.load(std::memory_order_relaxed);
     report.bytes_out += cell.bytes_out.load(std::memory_order_relaxed);
+    report.requests += cell.requests.read();
+    report.failures += cell.failures.read();
+    cell.response.add_to(report.responses);
+    if (uint32_t us = cell.response_us.load(std::memory_order_relaxed); us > 0) {
+      responses_us += us;
+      ++measured;
+    }
+  }
+  if (report.response_us == 0 && measured > 0) {
+    report.response_us = static_cast<uint32_t>(responses_us / measured);
   }
   return report;
 }

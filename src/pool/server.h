@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "common/address.h"
+#include "common/histogram.h"
+#include "common/tally.h"
 #include "pool/latency.h"
 #include "pool/load_table.h"
 #include "pool/reported_load.h"
@@ -22,6 +24,19 @@ struct alignas(64) ServerCell {
   std::atomic<uint64_t> connect_failures{0};  // refused, late or unreachable
   std::atomic<uint64_t> bytes_in{0};          // from clients to the server
   std::atomic<uint64_t> bytes_out{0};         // from the server to clients
+  Tally requests;                             // given to it; over tcp: connections
+  Tally failures;                             // see pool/outlier.h
+  std::atomic<uint32_t> response_us{0};       // moving average of this worker; 0 = none yet
+  Histogram response;                         // what the average is made of
+
+  // Connect and first byte of one answer, as this worker saw it.
+  void note_response(uint32_t us) {
+    response.record(us);
+    uint32_t before = response_us.load(std::memory_order_relaxed);
+    int64_t step = (int64_t{us} - int64_t{before}) / 8;
+    auto after = static_cast<uint32_t>(before == 0 ? us : before + step);
+    response_us.store(after == 0 ? 1 : after, std::memory_order_relaxed);
+  }
 };
 
 // One server of one pool, for as long as its pool, name and address stay the same: reloads keep it,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/address.h"
+#include "common/histogram.h"
 #include "pool/server_state.h"
 
 namespace lb {
@@ -26,9 +27,12 @@ struct ServerReport {
   uint32_t active = 0;       // work in progress
   uint32_t response_us = 0;  // average; 0 = not measured
   uint64_t connections = 0;  // connected, in all
+  uint64_t requests = 0;     // over tcp the same
   uint64_t connect_failures = 0;
-  uint64_t bytes_in = 0;   // from clients
-  uint64_t bytes_out = 0;  // to clients
+  uint64_t failures = 0;           // those included
+  HistogramCounts responses = {};  // connect and first byte
+  uint64_t bytes_in = 0;           // from clients
+  uint64_t bytes_out = 0;          // to clients
   std::optional<CheckRecord> last_check;
   std::vector<StatusChange> history;  // the oldest first
   int64_t added_at_ms = 0;            // Unix time

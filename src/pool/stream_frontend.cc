@@ -59,16 +59,20 @@ void StreamFrontend::stop_accepting() {
 void StreamFrontend::accepted(Fd client, const Address& peer) {
   if (!header_follows(peer) && !admits(peer)) {
     set_reset_on_close(client.get());
+    cell().connections.add();
+    cell().ended[static_cast<size_t>(CloseReason::denied)].add();
     give_back_counts();
     log::debug("listener {}: {} denied", config().name, peer.to_string());
     return;
   }
   if (worker().peers.pass_on(config().name, *plan().limit, client, peer)) return;
   worker().peers.session_opened();
+  cell().connections.add();
   begin_session(std::move(client), peer);
 }
 
 bool StreamFrontend::serve(Fd& client, const Address& peer) {
+  cell().connections.add();
   begin_session(std::move(client), peer);
   return true;
 }

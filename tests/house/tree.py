@@ -44,7 +44,7 @@ HOMES = [
 SYSTEM = re.compile(
     r"[a-z_0-9]+|(sys|netinet|arpa|linux|net|asm)/[a-z_0-9/]+\.h|"
     r"(unistd|fcntl|signal|sched|poll|pthread|netdb|syslog|grp|pwd|time|getopt|malloc|dirent|errno|"
-    r"string|stdlib|limits|ifaddrs)\.h"
+    r"string|stdlib|limits|ifaddrs|termios)\.h"
 )
 
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "../loopback.h"
 #include "admin/answers.h"
 #include "admin/http_server.h"
@@ -34,7 +36,7 @@ class ApiTest : public testing::Test {
     config.address = *Address::parse("127.0.0.1:9900");
     config.token = token;
     http_.reset();
-    api_.emplace(control_, config);
+    api_.emplace(loop_, control_, config);
     Fd fd = listen_stream(*Address::parse("127.0.0.1:0"), {}).value();
     address_ = local_address(fd.get());
     http_.emplace(loop_, std::move(fd), *api_);
@@ -369,6 +371,114 @@ TEST_F(ApiTest, OtherSitesAreRefusedEvenReads) {
 
 TEST_F(ApiTest, AReadTakesNoBody) {
   EXPECT_EQ(ask("GET", "/api/servers", "{}").status, 400);
+}
+
+TEST_F(ApiTest, TheConfigurationHasATag) {
+  Reply reply = ask("GET", "/api/config");
+  EXPECT_EQ(reply.body["data"], control_.config_json);
+  EXPECT_EQ(*find_field(reply.fields, "ETag"), "\"abc\"");
+}
+
+TEST_F(ApiTest, AConfigurationIsReplacedByWhoKnowsIt) {
+  start(kToken);
+  auto put = [&](const std::string& if_match) {
+    std::string fields = std::string("Host: localhost\r\nAuthorization: Bearer ") + kToken + "\r\n";
+    if (!if_match.empty()) fields += "If-Match: " + if_match + "\r\n";
+    return ask("PUT", "/api/config", "pools: {}", fields);
+  };
+  for (const char* tags : {"", "*", "\"abc\"", "\"x\",\"abc\"", "\"x\" , \"abc\" "}) {
+    Reply reply = put(tags);
+    EXPECT_EQ(reply.status, 200) << tags;
+    EXPECT_EQ(*find_field(reply.fields, "ETag"), "\"abc\"");
+  }
+  EXPECT_EQ(control_.changes.back(), "config pools: {}");
+  for (const char* tags : {"\"x\"", "abc", "W/\"abc\"", ","})
+    EXPECT_EQ(put(tags).status, 412) << tags;
+  control_.refusal = Refusal{400, "2 problems", "", {{3, 7, "pools.a", "no"}, {4, 1, "", "no"}}};
+  Reply reply = put("");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.body["errors"][0],
+            Json({{"line", 3}, {"column", 7}, {"path", "pools.a"}, {"message", "no"}}));
+}
+
+TEST_F(ApiTest, OnlyAConfigurationMayBeLong) {
+  start(kToken);
+  std::string text = "# " + std::string(500'000, 'x');
+  EXPECT_EQ(change("PUT", "/api/config", text).status, 200);
+  EXPECT_EQ(change("POST", "/api/servers", text).status, 413);
+}
+
+TEST_F(ApiTest, FiguresOfServersAndListeners) {
+  control_.server_views.resize(1);
+  ServerView& server = control_.server_views[0];
+  server.total_requests = 8;
+  server.connect_failures = 2;
+  server.failures = 5;
+  server.bytes_in = 10;
+  server.bytes_out = 20;
+  auto histogram = std::make_unique<Histogram>();
+  for (int i = 0; i < 100; ++i) histogram->record(50'000);
+  histogram->add_to(server.latency);
+  Json data = ask("GET", "/api/metrics/servers").body["data"][0];
+  EXPECT_EQ(data["name"], "a");
+  EXPECT_EQ(data["bytesIn"], 10);
+  EXPECT_EQ(data["failures"], 5);
+  EXPECT_EQ(data["errorRate"], 0.5);
+  EXPECT_NEAR(data["latency"]["p99"].get<double>(), 50, 5);
+  data = ask("GET", "/api/metrics").body["data"];
+  EXPECT_EQ(data["algorithm"], "mixed");
+  EXPECT_EQ(data["activeConnections"], 3);
+  EXPECT_EQ(data["uptime"], "0d 0h 0m");
+  EXPECT_EQ(data["uptimeMs"], 1234);
+  EXPECT_TRUE(data["averageResponseTime"].is_null());
+  EXPECT_EQ(data["listeners"]["front"]["activeConnections"], 3);
+  data = ask("GET", "/api/metrics/requests").body["data"];
+  EXPECT_TRUE(data["listeners"]["front"]["latency"]["p50"].is_null());
+  std::string text = ask("GET", "/metrics").text;
+  EXPECT_THAT(text, HasSubstr("\nlb_build_info{version=\"1.2.3\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nlb_server_failures_total{pool=\"web\",server=\"a\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("\nlb_connections{listener=\"front\"} 3\n"));
+}
+
+TEST_F(ApiTest, EventsGoToAllWhoListen) {
+  Fd fd = connect_to(address_);
+  send_some(fd.get(), "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  std::string heard;
+  auto hears = [&](const std::string& end) {
+    return run_until(loop_, [&] {
+      receive(fd.get(), heard);
+      return heard.ends_with(end);
+    });
+  };
+  ASSERT_TRUE(hears(": hello\n\n")) << heard;
+  EXPECT_THAT(heard, HasSubstr("Content-Type: text/event-stream\r\n"));
+  heard.clear();
+  api_->publish({.kind = EventView::Kind::health,
+                 .at = 0,
+                 .pool = "web",
+                 .server = "a",
+                 .from = "healthy",
+                 .to = "unhealthy",
+                 .reason = "refused"});
+  EXPECT_TRUE(hears("\n\n"));
+  EXPECT_EQ(
+      heard,
+      "event: health\ndata: {\"at\":\"1970-01-01T00:00:00.000Z\",\"pool\":\"web\","
+      "\"server\":\"a\",\"from\":\"healthy\",\"to\":\"unhealthy\",\"reason\":\"refused\"}\n\n");
+}
+
+TEST_F(ApiTest, SoManyMayListenAndNoMore) {
+  std::vector<Fd> listeners;
+  for (size_t i = 0; i <= EventStreams::kMost; ++i) {
+    listeners.push_back(connect_to(address_));
+    send_some(listeners.back().get(), "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    std::string heard;
+    EXPECT_TRUE(run_until(loop_, [&] {
+      receive(listeners.back().get(), heard);
+      return heard.find("\r\n\r\n") != std::string::npos;
+    }));
+    EXPECT_THAT(heard, HasSubstr(i < EventStreams::kMost ? " 200 " : " 503 "));
+  }
 }
 
 TEST(Answers, TimesAreRfc3339) {

@@ -30,6 +30,7 @@ class FakeControl final : public ControlApi {
   }
 
   int64_t uptime_ms() const override { return 1234; }
+  ProcessView process() const override { return {.version = "1.2.3", .workers = 2}; }
   std::vector<PoolView> pools() const override { return pool_views; }
   std::vector<ServerView> servers() const override { return server_views; }
   std::optional<ServerHealthView> server_health(const std::string& id) const override {
@@ -63,6 +64,13 @@ class FakeControl final : public ControlApi {
                      const Outcome& outcome) override {
     note("algorithm " + pool + " " + algorithm, outcome);
   }
+  ConfigView config() const override { return {config_json, config_etag}; }
+  void replace_config(const NewConfig& config, const Reply<ConfigView>& reply) override {
+    if (refusal) return reply(Unexpected{*refusal});
+    if (!config.may_replace(config_etag)) return reply(Unexpected{Refusal{412, "stale"}});
+    changes.push_back("config " + config.text);
+    reply(this->config());
+  }
   void reload(const Outcome& outcome) override { note("reload", outcome); }
 
   std::vector<PoolView> pool_views;
@@ -71,6 +79,8 @@ class FakeControl final : public ControlApi {
   std::optional<Refusal> refusal;
   std::vector<std::string> changes;  // that were asked for
   std::vector<NewServer> added;
+  Json config_json = {{"pools", Json::object()}};
+  std::string config_etag = "abc";
 
  private:
   void note(std::string change, const Outcome& outcome) {

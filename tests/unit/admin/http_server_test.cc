@@ -25,6 +25,8 @@ class Echo final : public HttpHandler {
     ++requests;
     if (request.path == "/later") {
       later.push_back(answer);
+    } else if (request.path == "/open") {
+      open.push_back(answer.open({.content_type = "text/event-stream", .body = "first\n"}));
     } else if (request.path == "/large") {
       answer.send({.body = std::string(8'000'000, 'x')});
     } else {
@@ -37,6 +39,7 @@ class Echo final : public HttpHandler {
 
   int requests = 0;
   std::vector<Answer> later;
+  std::vector<OpenAnswer> open;
 };
 
 class HttpServerTest : public testing::Test {
@@ -268,6 +271,32 @@ TEST_F(HttpServerTest, WhenAllAreBusyANewClientIsTurnedAway) {
   EXPECT_EQ(hear(late), "");
   echo_.later[0].send({.body = "done"});
   EXPECT_THAT(hear(busy, "done"), HasSubstr("200 OK"));
+}
+
+TEST_F(HttpServerTest, AnOpenAnswerGoesOnUntilTheClientIsGone) {
+  start();
+  {
+    Fd fd = client();
+    std::string heard = say(fd, get("/open"), "first\n");
+    EXPECT_THAT(heard, HasSubstr("Content-Type: text/event-stream\r\n"));
+    EXPECT_THAT(heard, testing::Not(HasSubstr("Content-Length")));
+    EXPECT_TRUE(echo_.open[0].write("second\n"));
+    EXPECT_EQ(hear(fd, "second\n"), "second\n");
+  }
+  EXPECT_TRUE(connections(0));
+  EXPECT_FALSE(echo_.open[0].write("third\n"));
+}
+
+TEST_F(HttpServerTest, AnOpenAnswerThatNobodyReadsIsGivenUp) {
+  start({.behind_bytes = 100'000});
+  Fd fd = client();
+  send_some(fd.get(), get("/open"));
+  ASSERT_TRUE(run_until(loop_, [&] { return echo_.open.size() == 1; }));
+  const std::string much(50'000, 'x');
+  int written = 0;
+  while (written < 1'000 && echo_.open[0].write(much)) ++written;
+  EXPECT_LT(written, 1'000);
+  EXPECT_TRUE(connections(0));
 }
 
 TEST_F(HttpServerTest, AcceptsAgainWhenThereAreDescriptors) {

@@ -38,7 +38,8 @@ std::vector<BrokenFile> broken_admin() {
       {with_section("admin: {hosts: ['lb:80']}"), 3, 17, "admin.hosts[0]", "is no host name"},
       {with_section("admin: {hosts: {a: b}}"), 3, 16, "admin.hosts", "must be a list"},
       {with_section("admin: {tls: {}}"), 3, 9, "admin.tls", "not built"},
-      {with_section("admin: {state_file: /x}"), 3, 9, "admin.state_file", "not built"},
+      {with_section("admin: {state_file: ''}"), 3, 21, "admin.state_file", "path of a file"},
+      {with_section("admin: {state_file: [a]}"), 3, 21, "admin.state_file", "not a list"},
   };
 }
 

@@ -43,7 +43,7 @@ pools:
 )";
 
 TEST(GoodFiles, TheShortestFileHasEveryDefault) {
-  auto [config, warnings] = loaded(kShortest);
+  auto [config, warnings, document] = loaded(kShortest);
   EXPECT_TRUE(warnings.empty());
 
   EXPECT_EQ(config.runtime.workers, 0U);
@@ -461,7 +461,7 @@ TEST(GoodFiles, WhatIsMostLikelyNotMeantIsAWarning) {
        "every client is refused"},
   };
   for (const Row& row : rows) {
-    auto [config, warnings] = loaded(row.yaml);
+    auto [config, warnings, document] = loaded(row.yaml);
     ASSERT_EQ(warnings.size(), 1U) << row.yaml;
     EXPECT_EQ(warnings[0].line, row.line) << row.yaml;
     EXPECT_EQ(warnings[0].column, row.column) << row.yaml;

@@ -18,7 +18,7 @@ LoadedConfig loaded(const std::string& yaml) {
 }
 
 TEST(HttpFiles, TheShortestFileHasEveryDefault) {
-  auto [config, warnings] = loaded(R"(
+  auto [config, warnings, document] = loaded(R"(
 listeners: {web: {address: ":80", protocol: http, pool: app}}
 pools: {app: {servers: ["10.0.0.1:80"]}}
 )");
@@ -43,7 +43,7 @@ pools: {app: {servers: ["10.0.0.1:80"]}}
 }
 
 TEST(HttpFiles, EveryKeyIsTaken) {
-  auto [config, warnings] = loaded(R"(
+  auto [config, warnings, document] = loaded(R"(
 listeners:
   web:
     address: ":80"
@@ -141,7 +141,7 @@ listeners:
       - {match: )") + row.earlier +
                        ", pool: app}\n      - {match: " + row.later +
                        ", pool: app}\npools: {app: {servers: ['10.0.0.1:80']}}\n";
-    auto [config, warnings] = loaded(yaml);
+    auto [config, warnings, document] = loaded(yaml);
     ASSERT_EQ(warnings.size(), row.warned ? 1u : 0u) << row.earlier << " before " << row.later;
     if (!row.warned) continue;
     EXPECT_EQ(warnings[0].path, "listeners.web.routes[1]");

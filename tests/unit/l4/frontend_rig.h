@@ -34,9 +34,11 @@ class FrontendTest : public testing::Test {
     members_.push_back({&server, ServerStatus::healthy, 1, kNoLimit, false});
   }
   FrontendPlan plan() {
-    return {listener_,
-            std::make_shared<const Pool>(pool_config_, members_, servers_.load(), budget_), limit_,
-            sockets_};
+    return {.config = listener_,
+            .pool = std::make_shared<const Pool>(pool_config_, members_, servers_.load(), budget_),
+            .limit = limit_,
+            .sockets = sockets_,
+            .stats = stats_};
   }
   void open() { frontend_ = std::make_unique<TcpFrontend>(rig_.context, plan()); }
   // The next plan is another object, as in a new snapshot.
@@ -82,6 +84,7 @@ class FrontendTest : public testing::Test {
   RetryBudget budget_{1};
   std::shared_ptr<ListenerConfig> listener_ = std::make_shared<ListenerConfig>();
   std::shared_ptr<PoolConfig> pool_config_ = std::make_shared<PoolConfig>();
+  std::shared_ptr<ListenerStats> stats_ = std::make_shared<ListenerStats>(1);
   std::shared_ptr<ConnectionLimit> limit_ =
       std::make_shared<ConnectionLimit>(ConnectionLimit::kUnlimited, 1, [](size_t) {});
   std::vector<std::shared_ptr<const Fd>> sockets_;

@@ -84,7 +84,8 @@ class UdpRig : public testing::Test {
             .limit = limit_,
             .sockets = sockets_,
             .datagrams = limits_,
-            .drain_timeout = drain_timeout_};
+            .drain_timeout = drain_timeout_,
+            .stats = stats_};
   }
   void open() { frontend_ = std::make_unique<UdpFrontend>(rig_.context, plan()); }
   std::string wait_for(Peer& peer) {
@@ -123,6 +124,7 @@ class UdpRig : public testing::Test {
   RetryBudget budget_{1};
   std::shared_ptr<ListenerConfig> listener_ = std::make_shared<ListenerConfig>();
   std::shared_ptr<PoolConfig> pool_config_ = std::make_shared<PoolConfig>();
+  std::shared_ptr<ListenerStats> stats_ = std::make_shared<ListenerStats>(1);
   std::shared_ptr<ConnectionLimit> limit_ =
       std::make_shared<ConnectionLimit>(1'000, 1, [](size_t) {});
   std::shared_ptr<DatagramLimits> limits_ = std::make_shared<DatagramLimits>();

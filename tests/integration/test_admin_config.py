@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""The configuration as a whole over the admin API: shown, replaced, and what only the file may set."""
+
+import copy
+import json
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+from lbtest import Admin, echo, free_port, in_background, names_itself, tcp_config
+
+TOKEN = "correct-horse-battery"
+
+
+@pytest.fixture
+def admin():
+    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
+    yield Admin(f"unix:{directory}/admin.sock")
+    shutil.rmtree(directory)
+
+
+def with_admin(admin, **servers):
+    listed = [{"name": name, "address": fake.address} for name, fake in servers.items()]
+    return tcp_config(*listed, admin={"address": admin.address})
+
+
+def hears(proxy, times=1):
+    heard = []
+    for _ in range(times):
+        with proxy.connect() as client:
+            heard.append(client.receive_line().decode().strip())
+    return heard
+
+
+@pytest.mark.fast
+def test_the_running_configuration_is_shown_with_what_lies_over_it(lb, server, admin):
+    config = with_admin(admin, a=server(echo), b=server(echo))
+    config["admin"]["token"] = "${LB_TEST_TOKEN}"
+    lb(config, env={"LB_TEST_TOKEN": TOKEN})
+    reply = admin.get("/api/config")
+    assert reply.data == {**config, "admin": {**config["admin"], "token": "***"}}
+    etag = reply.headers["ETag"]
+    assert etag.startswith('"') and admin.get("/api/config").headers["ETag"] == etag
+    one = admin.server("a")["serverId"]
+    admin.put(f"/api/servers/{one}/weight", {"weight": 5})
+    admin.ask("DELETE", f"/api/servers/{admin.server('b')['serverId']}")
+    admin.ask("POST", "/api/servers", {"host": "127.0.0.1", "port": free_port(), "name": "c"})
+    admin.put("/api/algorithm", {"pool": "back", "algorithm": "random"})
+    pool = admin.get("/api/config").data["pools"]["back"]
+    assert [(each["name"], each["weight"]) for each in pool["servers"]] == [("a", 5), ("c", 1)]
+    assert pool["balance"] == "random"
+    assert admin.get("/api/config").headers["ETag"] != etag
+
+
+@pytest.mark.fast
+def test_a_whole_configuration_takes_the_files_place_until_it_is_read_again(lb, server, admin):
+    a, b = server(names_itself("a")), server(names_itself("b"))
+    config = with_admin(admin, a=a)
+    proxy = lb(config)
+    admin.set_state("a", "drain")
+    text = proxy.config_file.read_text()
+    other = with_admin(admin, a=a, b=b)
+    other["listeners"] = config["listeners"]
+    reply = admin.put("/api/config", other)
+    assert reply.data["pools"] == other["pools"]
+    assert set(hears(proxy, 4)) == {"a", "b"}  # the drain is gone with the overlay
+    assert reply.headers["ETag"] == admin.get("/api/config").headers["ETag"]
+    assert proxy.config_file.read_text() == text
+    proxy.reload(config)
+    assert hears(proxy, 2) == ["a", "a"]
+    assert admin.get("/api/config").data == config
+
+
+@pytest.mark.fast
+def test_yaml_is_taken_too_and_only_by_who_knows_what_it_replaces(lb, server, admin):
+    a, b = server(names_itself("a")), server(names_itself("b"))
+    config = with_admin(admin, a=a)
+    proxy = lb(config)
+    stale = admin.get("/api/config").headers["ETag"]
+    yaml = (f"admin: {{address: '{admin.address}'}}\n"
+            f"listeners: {{front: {{address: '{proxy.address}', pool: back}}}}\n"
+            f"pools:\n  back:\n    health_check: off\n    servers: [{b.address}]\n")
+    assert admin.put("/api/config", yaml, headers={"If-Match": stale}).status == 200
+    assert hears(proxy, 2) == ["b", "b"]
+    reply = admin.put("/api/config", yaml, headers={"If-Match": stale})
+    assert reply.status == 412 and "meanwhile" in reply.error
+    fresh = admin.get("/api/config").headers["ETag"]
+    assert admin.put("/api/config", yaml, headers={"If-Match": f'"x", {fresh}'}).status == 200
+    assert admin.put("/api/config", yaml, headers={"If-Match": "*"}).status == 200
+
+
+@pytest.mark.fast
+def test_what_is_wrong_is_told_with_its_place_and_changes_nothing(lb, server, admin):
+    config = with_admin(admin, a=server(names_itself("a")))
+    proxy = lb(config)
+    before = admin.get("/api/config").headers["ETag"]
+    broken = json.dumps({**config, "pools": {"back": {"servrs": ["a:1"]}}}, indent=2)
+    reply = admin.put("/api/config", broken)
+    assert reply.status == 400
+    line = 1 + broken.splitlines().index('      "servrs": [')
+    assert {"line": line, "column": 7, "path": "pools.back.servrs"} in [
+        {key: error[key] for key in ("line", "column", "path")} for error in reply.json["errors"]]
+    for text in ("", "[", "{\"pools\": 1", "no: [yaml", "a: b"):
+        reply = admin.put("/api/config", text)
+        assert reply.status == 400 and reply.json["errors"], text
+    taken = copy.deepcopy(config)
+    taken["listeners"]["second"] = {"address": f"127.0.0.1:{free_port()}", "pool": "back"}
+    taken["listeners"]["front"]["address"] = "127.0.0.1:1"
+    taken["runtime"] = {"workers": 7}
+    assert admin.put("/api/config", taken).status == 400
+    assert admin.get("/api/config").headers["ETag"] == before
+    assert hears(proxy) == ["a"]
+
+
+@pytest.mark.fast
+def test_commands_files_users_and_the_admin_address_are_the_files(lb, server, admin):
+    config = with_admin(admin, a=server(names_itself("a")))
+    proxy = lb(config)
+    for path, change in (
+        ("admin.address", {"admin": {"address": "unix:/tmp/other.sock"}}),
+        ("admin.token", {"admin": {**config["admin"], "token": TOKEN}}),
+        ("admin.state_file", {"admin": {**config["admin"], "state_file": "/tmp/state.json"}}),
+        ("log.output", {"log": {"output": "/tmp/log"}}),
+        ("runtime.user", {"runtime": {"user": "nobody"}}),
+        ("pools.back.health_check.command", {"pools": {"back": {
+            **config["pools"]["back"], "health_check": {"type": "script", "command": ["/bin/true"]}}}}),
+        ("listeners.front.allow[0].file", {"listeners": {"front": {
+            **config["listeners"]["front"], "allow": [{"file": "/etc/hosts"}]}}}),
+    ):
+        reply = admin.put("/api/config", {**config, **change})
+        assert (reply.status, reply.json["path"]) == (403, path), reply.text
+    without = {key: value for key, value in config.items() if key != "admin"}
+    assert admin.put("/api/config", without).status == 403
+    assert admin.put("/api/config", {**config, "admin": "***"}).status == 200
+    assert hears(proxy) == ["a"]
+
+
+@pytest.mark.seconds(120)
+def test_no_client_notices_a_hundred_configurations(lb, server, admin):
+    a, b = server(names_itself("a")), server(names_itself("b"))
+    config = with_admin(admin, a=a, b=b)
+    proxy = lb(config)
+    extra = f"127.0.0.1:{free_port()}"
+    done = []
+
+    def talks():
+        heard = 0
+        while not done:
+            with proxy.connect() as client:
+                client.receive_line()
+                assert client.asks(b"hello") == b"hello"
+                heard += 1
+        return heard
+
+    talking = in_background(talks)
+    for number in range(100):
+        changed = copy.deepcopy(config)
+        changed["pools"]["back"]["servers"][0]["weight"] = 1 + number % 5
+        if number % 2:
+            changed["listeners"]["more"] = {"address": extra, "pool": "back"}
+        if number % 3:
+            changed["pools"]["back"]["servers"].pop()
+        reply = admin.put("/api/config", changed)
+        assert reply.status == 200, reply.text
+        assert reply.data["pools"]["back"]["servers"][0]["weight"] == 1 + number % 5
+    done.append(True)
+    assert talking.result() > 0

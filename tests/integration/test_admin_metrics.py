@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT
+"""What lb counts, and what it tells while it happens."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+from lbtest import Admin, connect, echo, free_port, names_itself, run_lb, tcp_config, wait_until
+from lbtest.datagrams import udp_config
+from lbtest.http import response, serves
+
+
+@pytest.fixture
+def admin():
+    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
+    yield Admin(f"unix:{directory}/admin.sock")
+    shutil.rmtree(directory)
+
+
+def with_admin(admin, *servers, **more):
+    return tcp_config(*servers, admin={"address": admin.address}, **more)
+
+
+def sample(admin, name, **labels):
+    """The value of one Prometheus sample; None where there is none."""
+    for line in admin.get("/metrics").text.splitlines():
+        found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+        if found and found[1] == name and dict(re.findall(r'(\w+)="([^"]*)"', found[2] or "")) == labels:
+            return float(found[3])
+    return None
+
+
+@pytest.mark.fast
+def test_connections_and_bytes_are_counted_while_they_are_open(lb, server, admin):
+    proxy = lb(with_admin(admin, {"name": "a", "address": server(echo)}))
+    with proxy.connect() as client:
+        assert client.asks(b"x" * 1000) == b"x" * 1000
+
+        def counted():
+            listener = admin.get("/api/metrics").data["listeners"]["front"]
+            return (listener["bytesIn"], listener["bytesOut"]) == (1000, 1000) and listener
+        listener = wait_until(counted, "the bytes of an open connection", timeout_s=1)
+        assert listener["totalConnections"] == listener["activeConnections"] == 1
+        assert listener["totalRequests"] == 1 and listener["totalDatagrams"] == 0
+        assert sample(admin, "lb_bytes_total", listener="front", direction="in") == 1000
+        assert sample(admin, "lb_server_bytes_total", pool="back", server="a", direction="out") == 1000
+        assert sample(admin, "lb_connections", listener="front") == 1
+    wait_until(lambda: sample(admin, "lb_connections_ended_total", listener="front", reason="finished"),
+               "its end is counted")
+    assert sample(admin, "lb_duration_seconds_count", listener="front") == 1
+
+
+@pytest.mark.fast
+def test_times_are_those_of_the_server(lb, server, admin):
+    def slow(connection):
+        connection.receive_line()
+        time.sleep(0.05)
+        connection.send(b"late\n").finish()
+
+    proxy = lb(with_admin(admin, {"name": "a", "address": server(slow)}))
+    for _ in range(5):
+        with proxy.connect() as client:
+            client.send(b"now\n")
+            assert client.receive_line() == b"late\n"
+    one = admin.get("/api/metrics/servers").data[0]
+    for share in ("p50", "p90", "p99"):
+        assert 45 < one["latency"][share] < 500, one
+    assert 45 < one["responseTime"] < 500
+    total = admin.get("/api/metrics").data
+    assert 45 < total["averageResponseTime"] < 500 and total["requestsPerSecond"] > 0
+    assert total["totalRequests"] == 5 and total["activeServers"] == 1
+    assert total["algorithm"] == "round_robin" and re.fullmatch(r"\d+d \d+h \d+m", total["uptime"])
+    requests = admin.get("/api/metrics/requests").data
+    assert requests["listeners"]["front"]["total"] == 5 and requests["routes"] == {}
+    assert 45 < requests["listeners"]["front"]["latency"]["p50"] < 500
+    assert sample(admin, "lb_first_byte_duration_seconds_bucket", listener="front", le="0.032768") == 0
+
+
+@pytest.mark.fast
+def test_http_requests_are_counted_by_route_server_and_code(lb, server, admin):
+    def answer(got):
+        return response(b"hello", "404 Not Found" if "/missing" in got.start else "200 OK")
+
+    config = with_admin(admin, {"name": "a", "address": server(serves(answer))}, listener={
+        "protocol": "http", "pool": None, "routes": [
+            {"match": {"host": "shop.example", "path": "/api/*"}, "pool": "back"},
+            {"match": {"path": "/api/*"}, "respond": {"status": 403, "body": "no"}},
+            {"pool": "back"}]})
+    del config["listeners"]["front"]["pool"]
+    proxy = lb(config)
+
+    def ask(path, host="localhost"):
+        with proxy.connect() as client:
+            client.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            return int(client.receive_all().split(b" ")[1])
+
+    assert [ask("/"), ask("/missing"), ask("/"), ask("/api/x", "shop.example"), ask("/api/x")] == [
+        200, 404, 200, 200, 403]
+
+    def count(route, code, pool="back", name="a"):
+        return sample(admin, "lb_http_requests_total", listener="front", route=route, pool=pool,
+                      server=name, code=code)
+
+    assert (count("*", "200"), count("*", "404"), count("shop.example/api/*", "200")) == (2, 1, 1)
+    assert count("/api/*", "403", pool="", name="") == 1
+    data = admin.get("/api/metrics/requests").data
+    assert data["listeners"]["front"]["byStatus"] == {"2xx": 3, "4xx": 2}
+    assert data["listeners"]["front"]["total"] == 5
+    assert data["routes"]["front/*"]["byStatus"] == {"2xx": 2, "4xx": 1}
+    assert data["routes"]["front/*"]["latency"]["p50"] is not None
+    assert admin.get("/api/metrics/servers").data[0]["totalRequests"] == 4
+    assert admin.get("/api/metrics").data["listeners"]["front"]["totalRequests"] == 5
+
+
+@pytest.mark.fast
+def test_datagrams_are_counted(lb, udp_server, udp_client, admin):
+    proxy = lb(udp_config({"name": "a", "address": udp_server().address}, admin={"address": admin.address}))
+    client = udp_client(proxy.address)
+    for _ in range(3):
+        assert client.asks(b"hello") == b"hello"
+    listener = admin.get("/api/metrics").data["listeners"]["front"]
+    assert listener == {"totalConnections": 1, "activeConnections": 1, "totalRequests": 1,
+                        "totalDatagrams": 6, "bytesIn": 15, "bytesOut": 15}
+    assert sample(admin, "lb_datagrams_total", listener="front", direction="in") == 3
+    assert admin.get("/api/metrics/servers").data[0]["bytesOut"] == 15
+
+
+@pytest.mark.fast
+def test_failures_are_counted(lb, admin):
+    proxy = lb(with_admin(admin, {"name": "a", "address": f"127.0.0.1:{free_port()}"}))
+    proxy.connect().expect_reset()
+    one = admin.get("/api/metrics/servers").data[0]
+    assert one["failures"] > 0 and one["errorRate"] == 1
+    assert sample(admin, "lb_server_failures_total", pool="back", server="a") == one["failures"]
+
+
+@pytest.mark.fast
+def test_prometheus_likes_the_metrics(lb, server, admin):
+    config = with_admin(admin, {"name": "a", "address": server(names_itself("a"))})
+    config["pools"]["spare"] = {"health_check": "off", "servers": ["unix:/tmp/no\\such.sock", "127.0.0.1:1"]}
+    proxy = lb(config)
+    with proxy.connect() as client:
+        client.receive_line()
+    reply = admin.get("/metrics")
+    assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    checked = subprocess.run(["promtool", "check", "metrics"], input=reply.text, text=True,
+                             capture_output=True, timeout=30)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, ""), reply.text
+    assert sample(admin, "lb_server_up", pool="back", server="a") == 1
+    assert sample(admin, "lb_build_info", version=run_lb("--version").stdout.split()[1]) == 1
+
+
+class Events:
+    """One who listens to /api/events."""
+
+    def __init__(self, admin):
+        self.connection = connect(admin.address)
+        self.connection.send(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 " in self.connection.receive_line()
+        while self.connection.receive_line().strip():
+            pass
+
+    def next(self):
+        """The name and data of the next event."""
+        name = None
+        while True:
+            line = self.connection.receive_line().decode().strip()
+            if line.startswith("event: "):
+                name = line[7:]
+            elif line.startswith("data: "):
+                return name, json.loads(line[6:])
+
+
+@pytest.mark.fast
+def test_events_are_told_as_they_happen(lb, server, admin):
+    a = server(echo)
+    config = with_admin(admin, {"name": "a", "address": a})
+    proxy = lb(config)
+    events = Events(admin)
+    admin.set_state("a", "drain")
+    name, data = events.next()
+    assert name == "health" and data.pop("at").endswith("Z")
+    assert data == {"pool": "back", "server": "a", "from": "healthy", "to": "draining",
+                    "reason": "set to drain at run time"}
+    admin.ask("POST", "/api/servers", {"host": "127.0.0.1", "port": free_port(), "name": "b"})
+    name, data = events.next()
+    assert (name, data["server"], data["from"], data["to"]) == ("membership", "b", None, "added")
+    admin.ask("DELETE", f"/api/servers/{admin.server('b')['serverId']}")
+    name, data = events.next()
+    assert (name, data["server"], data["to"]) == ("membership", "b", "removed")
+    proxy.reload(config)
+    name, data = events.next()
+    assert (name, data["pool"], data["to"]) == ("reload", None, "reloaded")
+    proxy.write_config("listeners: 1\n")
+    assert admin.ask("POST", "/api/reload").status == 400
+    name, data = events.next()
+    assert (name, data["to"]) == ("reload", "refused")
+
+
+@pytest.mark.fast
+def test_who_listens_and_never_reads_costs_little_and_delays_nobody(lb, server, admin):
+    proxy = lb(with_admin(admin, {"name": "a", "address": server(echo)}))
+    deaf = [Events(admin) for _ in range(16)]
+    assert admin.get("/api/events").status == 503
+    before = proxy.rss_kib()
+    for number in range(1500):
+        assert admin.set_state("a", "drain" if number % 2 == 0 else "ready").status == 200
+    assert proxy.rss_kib() - before < 16 * 1024
+    with proxy.connect() as client:
+        assert client.asks(b"hello") == b"hello"
+    del deaf

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""What was changed at run time survives the process where there is a state file: SIGTERM, SIGKILL at
+any moment, and a file that was edited meanwhile."""
+
+import json
+import pathlib
+import random
+import shutil
+import stat
+import tempfile
+import threading
+from http.client import HTTPException
+
+import pytest
+from lbtest import Admin, free_port, names_itself, tcp_config
+
+
+@pytest.fixture
+def directory():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def admin(directory):
+    return Admin(f"unix:{directory}/admin.sock")
+
+
+@pytest.fixture
+def config(directory, admin, server):
+    servers = [{"name": name, "address": server(names_itself(name))} for name in "ab"]
+    return tcp_config(*servers, runtime={"workers": 2}, admin={
+        "address": admin.address, "state_file": str(directory / "state.json")})
+
+
+def set_weight(admin, name, weight):
+    return admin.put(f"/api/servers/{admin.server(name)['serverId']}/weight", {"weight": weight})
+
+
+def state_of(admin):
+    return ({each["name"]: (each["weight"], each["status"]) for each in admin.get("/api/servers").data},
+            admin.get("/api/pools").data[0]["algorithm"])
+
+
+@pytest.mark.fast
+def test_everything_that_was_changed_is_there_after_a_restart(lb, admin, config, directory):
+    first = lb(config)
+    set_weight(admin, "a", 7)
+    admin.set_state("b", "drain")
+    admin.put("/api/algorithm", {"pool": "back", "algorithm": "random"})
+    admin.ask("POST", "/api/servers", {"host": "127.0.0.1", "port": free_port(), "name": "c",
+                                       "weight": 4})
+    before = state_of(admin)
+    assert before[0]["b"] == (1, "draining") and before[0]["c"] == (4, "healthy")
+    assert stat.S_IMODE((directory / "state.json").stat().st_mode) == 0o600
+    first.kill()
+    lb(config)
+    assert state_of(admin) == before
+
+
+@pytest.mark.fast
+def test_a_configuration_that_was_sent_is_there_until_the_file_is_edited(lb, admin, config, directory):
+    first = lb(config)
+    sent = json.loads(json.dumps(first_of(config)))
+    sent["pools"]["back"]["balance"] = "least_connections"
+    sent["pools"]["back"]["servers"][0]["weight"] = 9
+    assert admin.put("/api/config", sent).status == 200
+    set_weight(admin, "b", 3)
+    before = state_of(admin)
+    first.kill()
+    second = lb(config)
+    assert state_of(admin) == before and before[0]["a"][0] == 9
+    assert admin.get("/api/config").data["pools"]["back"]["balance"] == "least_connections"
+    second.kill()
+    edited = {**config, "log": {"level": "debug"}}
+    third = lb(edited)
+    third.wait_log("was changed since a configuration was put in its place")
+    assert state_of(admin)[1] == "round_robin" and state_of(admin)[0]["b"][0] == 3
+
+
+def first_of(config):
+    """The configuration as plain data, as lb wrote it into its file."""
+    servers = [{**each, "address": each["address"]} for each in config["pools"]["back"]["servers"]]
+    return {**config, "pools": {"back": {**config["pools"]["back"], "servers": servers}}}
+
+
+@pytest.mark.fast
+def test_the_file_wins_where_it_has_another_value_by_now(lb, admin, config):
+    first = lb(config)
+    set_weight(admin, "a", 7)
+    set_weight(admin, "b", 8)
+    first.kill()
+    servers = config["pools"]["back"]["servers"]
+    servers[0] = {**servers[0], "weight": 2}
+    second = lb(config)
+    second.wait_log("the weight of server back/a, set at run time, no longer holds")
+    assert state_of(admin)[0] == {"a": (2, "healthy"), "b": (8, "healthy")}
+
+
+@pytest.mark.fast
+def test_a_state_file_that_is_none_keeps_nobody_from_starting(lb, admin, config, directory):
+    (directory / "state.json").write_text("{\"version\": 1, \"over")
+    process = lb(config)
+    process.wait_log("it is not used and kept as .*state.json.bad")
+    assert (directory / "state.json.bad").exists()
+    assert set_weight(admin, "a", 7).status == 200
+    process.kill()
+    lb(config)
+    assert state_of(admin)[0]["a"] == (7, "healthy")
+
+
+@pytest.mark.fast
+def test_a_state_file_that_cannot_be_written_is_told_at_start(lb, admin, config, directory):
+    config["admin"]["state_file"] = str(directory / "no" / "state.json")
+    process = lb(config, ready=False)
+    process.exit_code = 1
+    assert process.wait_end() == 1
+    assert "admin.state_file: cannot write" in process.log()
+
+
+@pytest.mark.seconds(120)
+def test_after_a_kill_at_any_moment_the_last_acknowledged_change_holds(lb, admin, config):
+    numbers = random.Random(7)
+    for _ in range(15):
+        process = lb(config)
+        killer = threading.Timer(numbers.uniform(0.02, 0.4), process.kill)
+        killer.start()
+        acknowledged = asked = None
+        try:
+            for weight in range(2, 1000):
+                asked = weight
+                assert set_weight(admin, "a", weight).status == 200
+                acknowledged = weight
+        except (OSError, ValueError, AssertionError, StopIteration, HTTPException):
+            pass  # it is dead
+        killer.join()
+        process.wait_end()
+        again = lb(config)
+        weight = admin.server("a")["weight"]
+        assert weight in (acknowledged or 1, asked) or acknowledged is None
+        assert acknowledged is None or weight >= acknowledged
+        again.kill()
