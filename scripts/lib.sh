@@ -24,14 +24,12 @@ packages_of() {
     NF && inside { print $1 }' scripts/packages.txt
 }
 
-# missing_of GROUP...: those of them that are not installed.
+# missing_of GROUP...: those of them that are not installed, and that nothing installed provides.
 missing_of() {
-  local package
-  for package in $(packages_of "$@"); do
-    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
-      echo "$package"
-    fi
-  done
+  comm -23 <(packages_of "$@" | sort -u) <(
+    # shellcheck disable=SC2016
+    dpkg-query -W -f '${db:Status-Status}|${Package}, ${Provides}\n' |
+      sed -n 's/^installed|//p' | sed 's/([^)]*)//g' | tr -d ' ' | tr ',' '\n' | sort -u)
 }
 
 as_root() {
@@ -71,11 +69,40 @@ install_packages() {
     die "apt-get could not install: ${missing[*]}"
 }
 
+# page_tools: what builds the page and what drives a browser, from npm, as the lock file has them.
+page_tools() {
+  local installed=dashboard/node_modules/.package-lock.json
+  [ -e "$installed" ] && [ ! dashboard/package-lock.json -nt "$installed" ] && return
+  install_packages page
+  say "installing the tools of the dashboard by npm"
+  (cd dashboard && npm ci --ignore-scripts --no-audit --no-fund >&2 && touch "../$installed")
+}
+
+# page_sources: a digest of all that the page is made of.
+page_sources() {
+  (cd dashboard && LC_ALL=C && cat package-lock.json build.mjs src/* | sha256sum | cut -d ' ' -f 1)
+}
+
+# build_page: brings dashboard/built, which is kept in the repository, up to date. Without a change
+# in dashboard/ it needs neither node nor npm.
+build_page() {
+  local built=dashboard/built/sources.sha256
+  [ "$(cat "$built" 2>/dev/null)" != "$(page_sources)" ] || return 0
+  say "building the dashboard's page"
+  if ! page_tools || ! node dashboard/build.mjs; then
+    say "dashboard/ has changed, and its page could not be built: that takes node, npm and what npm" \
+      "installs from its registry. Without them: git checkout dashboard, which holds a built page."
+    return 1
+  fi
+  page_sources >"$built"
+}
+
 # build PRESET [TARGET...]: configures when there is nothing to build from yet or the presets
 # changed (ninja notices changed CMake files itself), then builds.
 build() {
   local preset=$1
   shift
+  build_page || return
   local made=build/$preset/build.ninja
   if [ ! -e "$made" ] || [ CMakePresets.json -nt "$made" ]; then
     cmake --preset "$preset" >&2 || return

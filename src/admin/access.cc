@@ -110,6 +110,11 @@ std::optional<HttpResponse> Access::check_read(const HttpRequest& request) const
   return unauthorized("a valid token is needed: Authorization: Bearer TOKEN");
 }
 
+std::string_view Access::changes() const {
+  if (config_.address.is_unix()) return "yes";
+  return config_.token.empty() ? "no" : "token";
+}
+
 std::optional<HttpResponse> Access::check_change(const HttpRequest& request) const {
   if (config_.address.is_unix()) return {};
   if (config_.token.empty()) {

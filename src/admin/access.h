@@ -26,6 +26,8 @@ class Access {
   std::optional<HttpResponse> check_origin(const HttpRequest& request) const;
   std::optional<HttpResponse> check_read(const HttpRequest& request) const;
   std::optional<HttpResponse> check_change(const HttpRequest& request) const;
+  // What a change takes: nothing ("yes") or the "token"; or there are none ("no").
+  std::string_view changes() const;
 
  private:
   bool is_own_host(std::string_view host) const;

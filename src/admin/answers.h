@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "admin/control_api.h"
 #include "admin/http_message.h"
@@ -19,7 +20,15 @@ HttpResponse failure(int status, std::string_view message, std::string_view path
 // The same for a change that was refused; what is wrong with a configuration stands in "errors".
 HttpResponse refusal(const Refusal& why);
 
+Json to_json(const PoolView& pool);
 Json to_json(const ServerView& server);
+// With what it has done: bytes, failures, times.
+Json to_json_with_figures(const ServerView& server);
+// How often there was an answer of each class: {"2xx": 3}.
+Json by_status(const ListenerView& listener);
+// "healthy", "degraded" when some pools that listeners use have no usable server, "unhealthy" when
+// all of them have none.
+std::string_view verdict(const std::vector<PoolView>& pools);
 // To the microsecond: more digits would be noise.
 Json number_or_null(const std::optional<double>& value);
 

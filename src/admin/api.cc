@@ -63,6 +63,7 @@ Api::Api(EventLoop& loop, ControlApi& control, const AdminConfig& config)
   append(routes_, config_routes());
   append(routes_, metrics_routes());
   append(routes_, event_routes());
+  append(routes_, stats_routes());
 }
 
 Api::Match Api::find(const HttpRequest& request) const {
@@ -83,7 +84,13 @@ Api::Match Api::find(const HttpRequest& request) const {
 std::optional<HttpResponse> Api::refuse(const HttpRequest& head) {
   if (auto refusal = access_.check_origin(head)) return refusal;
   if (head.path != kHealthPath) {
-    if (auto refusal = access_.check_read(head)) return refusal;
+    if (auto refusal = access_.check_read(head)) {
+      // The page asks its reader for the token; it holds nothing that is not known to everybody.
+      if (!is_for_page(head)) return refusal;
+      HttpResponse page = stats_page(refusal->status);
+      page.fields.insert(page.fields.end(), refusal->fields.begin(), refusal->fields.end());
+      return page;
+    }
   }
   Match match = find(head);
   if (match.methods.empty()) return failure(404, "there is no such path");
@@ -106,7 +113,7 @@ std::optional<HttpResponse> Api::refuse(const HttpRequest& head) {
 void Api::handle(const HttpRequest& request, const Answer& answer) {
   Match match = find(request);
   if (match.route == nullptr) return answer.send(error(404, "there is no such path"));
-  match.route->function({control_, events_, request, std::move(match.id), answer});
+  match.route->function({control_, events_, access_, request, std::move(match.id), answer});
 }
 
 std::optional<Json> read_body(const Call& call) {

@@ -19,6 +19,7 @@ namespace lb::admin {
 struct Call {
   ControlApi& control;
   EventStreams& events;
+  const Access& access;
   const HttpRequest& request;
   std::string id;  // what stands for {id} in the path
   Answer answer;
@@ -75,5 +76,10 @@ std::vector<Route> pool_routes();
 std::vector<Route> config_routes();
 std::vector<Route> metrics_routes();
 std::vector<Route> event_routes();
+std::vector<Route> stats_routes();
+
+// Whether a request is for the page that people look at.
+bool is_for_page(const HttpRequest& request);
+HttpResponse stats_page(int status);
 
 }  // namespace lb::admin

@@ -10,32 +10,35 @@ namespace lb::admin {
 namespace {
 
 void get_health(const Call& call) {
-  size_t used = 0;
-  size_t usable = 0;
-  for (const PoolView& pool : call.control.pools()) {
-    if (pool.listeners.empty()) continue;
-    ++used;
-    if (pool.usable_servers > 0) ++usable;
-  }
   auto servers = call.control.servers();
   auto count = [&](std::initializer_list<std::string_view> statuses) {
     return std::count_if(servers.begin(), servers.end(), [&](const ServerView& server) {
       return std::find(statuses.begin(), statuses.end(), server.status) != statuses.end();
     });
   };
-  bool is_down = used > 0 && usable == 0;
-  Json body = {{"status", is_down         ? "unhealthy"
-                          : usable < used ? "degraded"
-                                          : "healthy"},
+  std::string_view status = verdict(call.control.pools());
+  Json body = {{"status", status},
                {"servers",
                 {{"total", servers.size()},
                  {"healthy", count({"healthy", "overloaded"})},
                  {"unhealthy", count({"unhealthy", "ejected"})}}},
                {"uptime", call.control.uptime_ms()}};
-  call.answer.send({.status = is_down ? 503 : 200, .body = to_text(body) + "\n"});
+  call.answer.send({.status = status == "unhealthy" ? 503 : 200, .body = to_text(body) + "\n"});
 }
 
 }  // namespace
+
+std::string_view verdict(const std::vector<PoolView>& pools) {
+  size_t used = 0;
+  size_t usable = 0;
+  for (const PoolView& pool : pools) {
+    if (pool.listeners.empty()) continue;
+    ++used;
+    if (pool.usable_servers > 0) ++usable;
+  }
+  if (usable == used) return "healthy";
+  return usable == 0 ? "unhealthy" : "degraded";
+}
 
 std::vector<Route> health_routes() {
   return {{"GET", "/api/health", get_health}};

@@ -73,15 +73,7 @@ void get_metrics(const Call& call) {
 void get_server_metrics(const Call& call) {
   Json list = Json::array();
   for (const ServerView& server : call.control.servers()) {
-    Json json = to_json(server);
-    auto tries = static_cast<double>(server.total_requests + server.connect_failures);
-    json["bytesIn"] = server.bytes_in;
-    json["bytesOut"] = server.bytes_out;
-    json["failures"] = server.failures;
-    json["errorRate"] =
-        tries > 0 ? std::min(1.0, static_cast<double>(server.failures) / tries) : 0.0;
-    json["latency"] = percentiles(server.latency);
-    list.push_back(std::move(json));
+    list.push_back(to_json_with_figures(server));
   }
   call.answer.send(success(list));
 }
@@ -109,14 +101,12 @@ void get_request_metrics(const Call& call) {
   Json listeners = Json::object();
   Json routes = Json::object();
   for (const ListenerView& listener : call.control.listeners()) {
-    Statuses statuses;
     std::map<std::string, Statuses> by_route;
     for (const auto& requests : listener.requests) {
-      statuses.add(requests.status, requests.count);
       by_route[requests.route].add(requests.status, requests.count);
     }
     listeners[listener.name] = {{"total", listener.total_requests},
-                                {"byStatus", statuses.to_json()},
+                                {"byStatus", by_status(listener)},
                                 {"latency", percentiles(listener.first_byte)}};
     for (const auto& [name, latency] : listener.routes) {
       const Statuses& of_route = by_route[name];
@@ -275,6 +265,23 @@ void get_prometheus(const Call& call) {
 }
 
 }  // namespace
+
+Json to_json_with_figures(const ServerView& server) {
+  Json json = to_json(server);
+  auto tries = static_cast<double>(server.total_requests + server.connect_failures);
+  json["bytesIn"] = server.bytes_in;
+  json["bytesOut"] = server.bytes_out;
+  json["failures"] = server.failures;
+  json["errorRate"] = tries > 0 ? std::min(1.0, static_cast<double>(server.failures) / tries) : 0.0;
+  json["latency"] = percentiles(server.latency);
+  return json;
+}
+
+Json by_status(const ListenerView& listener) {
+  Statuses statuses;
+  for (const auto& requests : listener.requests) statuses.add(requests.status, requests.count);
+  return statuses.to_json();
+}
 
 std::vector<Route> metrics_routes() {
   return {{"GET", "/api/metrics", get_metrics},

@@ -15,10 +15,7 @@ constexpr size_t kLongestName = 128;
 void list_pools(const Call& call) {
   Json list = Json::array();
   for (const PoolView& pool : call.control.pools()) {
-    list.push_back({{"name", pool.name},
-                    {"algorithm", pool.algorithm},
-                    {"listeners", pool.listeners},
-                    {"servers", {{"total", pool.servers}, {"usable", pool.usable_servers}}}});
+    list.push_back(to_json(pool));
   }
   call.answer.send(success(list));
 }
@@ -77,6 +74,13 @@ void put_algorithm(const Call& call) {
 }
 
 }  // namespace
+
+Json to_json(const PoolView& pool) {
+  return {{"name", pool.name},
+          {"algorithm", pool.algorithm},
+          {"listeners", pool.listeners},
+          {"servers", {{"total", pool.servers}, {"usable", pool.usable_servers}}}};
+}
 
 std::vector<Route> pool_routes() {
   return {{"GET", "/api/pools", list_pools},

@@ -41,6 +41,7 @@ class HistogramCounts {
   void add(const HistogramCounts& other);
 
   uint64_t count() const;
+  uint64_t in_bucket(size_t bucket) const { return buckets_[bucket]; }
   uint64_t sum_us() const { return sum_us_; }
   // The time that this share (0..1) of all does not exceed, evenly spread within its bucket;
   // nothing where there is none.

@@ -6,7 +6,7 @@ import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
-IGNORED = {".git", "build", "corpus", "__pycache__", ".pytest_cache", ".cache", "results"}
+IGNORED = {".git", "build", "corpus", "__pycache__", ".pytest_cache", ".cache", "results", "node_modules", "built"}
 
 # What each folder of src/ may include besides itself. app may include all.
 MAY_INCLUDE = {
