@@ -19,6 +19,7 @@ void ListFollower::follow(const Config& config) {
       for (const std::string& file : source->files) files_[file] = std::nullopt;
     }
   }
+  for (const auto& [name, jwt] : config.jwt) files_[jwt.file] = std::nullopt;
   if (files_.empty()) {
     timer_.stop();
   } else {

@@ -15,8 +15,9 @@
 
 namespace lb {
 
-// Watches the files of the listeners' `allow` and `deny` lists by looking at them every two
-// seconds: that works on every file system and for every way of replacing a file. Control thread.
+// Watches the files of the listeners' `allow` and `deny` lists, and of the keys of tokens, by
+// looking at them every two seconds: that works on every file system and for every way of replacing
+// a file. Control thread.
 class ListFollower {
  public:
   static constexpr std::chrono::milliseconds kPeriod{2000};

@@ -168,22 +168,6 @@ void Process::names_changed() {
   publish_soon();
 }
 
-void Process::lists_changed() {
-  if (terminating_) return;
-  std::vector<std::string> problems;
-  Config file = with_lists_read_again(*file_, problems);
-  for (const std::string& problem : problems) {
-    log::error("{}: {}; the list stays as it was", source_.name, problem);
-  }
-  if (same_lists(file, *file_)) return;
-  // No new names, so nothing to wait for.
-  if (auto applied = apply(std::move(file), overlay_); !applied) {
-    return log::error("{}: {}; the running configuration stays", source_.name,
-                      applied.error().message);
-  }
-  log::info("{}: lists read again", source_.name);
-}
-
 // What takes effect at start only.
 Status<> Process::check_reload(const Config& config) const {
   bool has_admin = config.admin.has_value();
@@ -199,7 +183,8 @@ Status<> Process::check_reload(const Config& config) const {
 }
 
 // Everything that can fail comes first and changes nothing.
-Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts::Set> contexts) {
+Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts::Set> contexts,
+                        std::optional<TokenVerifiers::Set> verifiers) {
   std::vector<std::string> dropped;
   Config config = with_overlay(file, overlay, dropped);
   SocketGroups known = sockets_;
@@ -216,6 +201,7 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
   }
   if (contexts) tls_.adopt(std::move(*contexts));
   access_logs_.use(std::move(*access_logs));
+  if (verifiers) tokens_.adopt(std::move(*verifiers));
   replace_sockets(std::move(*sockets));
   adjust_sockets(config, sockets_);
   for (const std::string& message : dropped) log::warning("{}", message);
@@ -312,7 +298,8 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
   }
   if (listener.protocol == Protocol::http) {
     auto& table = routes_[listener.name];
-    plan.protocol_plan = table = make_route_table(listener.http, pools, table.get());
+    plan.protocol_plan = table =
+        make_route_table(listener.http, pools, table.get(), tokens_.current());
   }
   if (listener.protocol == Protocol::udp) {
     auto& limits = datagram_limits_[listener.name];

@@ -26,6 +26,7 @@
 #include "app/snapshot.h"
 #include "app/state_file.h"
 #include "app/tls_contexts.h"
+#include "app/token_verifiers.h"
 #include "app/worker.h"
 #include "common/result.h"
 #include "config/loader.h"
@@ -116,9 +117,11 @@ class Process final : public ControlReports, public admin::ControlApi {
   void take_up(LoadedConfig loaded, bool is_first);
   // A file that was just read: those of TLS that it names are read, too.
   Status<> apply_file(Config file, Overlay overlay);
-  // Without `contexts` those of TLS stay.
+  // Without `contexts` those of TLS stay, without `verifiers` those of tokens.
   Status<> apply(Config file, Overlay overlay,
-                 std::optional<TlsContexts::Set> contexts = std::nullopt);
+                 std::optional<TlsContexts::Set> contexts = std::nullopt,
+                 std::optional<TokenVerifiers::Set> verifiers = std::nullopt);
+  bool verifiers_changed();
   // Of an overlay that became something else at run time; `outcome` is told when it holds.
   void change(Overlay overlay, const admin::Outcome& outcome);
   void restore_states();
@@ -198,6 +201,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   NameFollower names_;
   ListFollower lists_;
   TlsContexts tls_;
+  TokenVerifiers tokens_;
   SocketGroups sockets_;
   AccessLogs access_logs_;
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none

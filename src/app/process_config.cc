@@ -91,7 +91,11 @@ void Process::refuse(const std::string& message, std::vector<ConfigProblem> prob
 Status<> Process::apply_file(Config file, Overlay overlay) {
   auto contexts = tls_.build(file);
   if (!contexts) return fail(contexts.error().message);
-  return apply(std::move(file), std::move(overlay), std::move(*contexts));
+  std::vector<std::string> problems;
+  auto verifiers = tokens_.build(file, problems);
+  if (!verifiers) return fail(verifiers.error().message);
+  for (const std::string& problem : problems) log::error("{}; its keys stay", problem);
+  return apply(std::move(file), std::move(overlay), std::move(*contexts), std::move(*verifiers));
 }
 
 std::string Process::etag() const {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "l7/jwt_keys.h"
 #include "net/tls_files.h"
 #include "net/tls_ocsp.h"
 #include "net/tls_server_context.h"
@@ -67,6 +68,12 @@ class OpenSslInspector final : public TlsInspector {
   }
   Finding ticket_keys(std::string_view bytes) const override {
     return error_of(TicketKeys::parse(bytes));
+  }
+  KeysFinding jwt_keys(JwtKeyFile kind, std::string_view bytes,
+                       const std::vector<JwtAlgorithm>& algorithms) const override {
+    auto keys = JwtKeys::parse(kind, bytes);
+    if (!keys) return {keys.error().message, {}, {}};
+    return {{}, keys->misfit(algorithms), keys->weakness(algorithms)};
   }
   Finding ciphers(std::string_view list) const override {
     return error_of(check_ciphers(std::string(list)));

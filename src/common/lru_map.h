@@ -45,7 +45,7 @@ class LruMap {
       *known = std::move(value);
       return;
     }
-    while (size_ >= capacity_) erase(oldest_);
+    while (size_ >= capacity_) remove(oldest_);
     if (size_ >= buckets_.size()) grow();
     uint32_t index = allocate();
     Node& added = node(index);
@@ -59,24 +59,26 @@ class LruMap {
   }
   bool erase(const Key& key) {
     uint32_t index = locate(key);
-    if (index != kNone) erase(index);
+    if (index != kNone) remove(index);
     return index != kNone;
   }
   void set_capacity(size_t capacity) {
     capacity_ = std::max<size_t>(1, capacity);
-    while (size_ > capacity_) erase(oldest_);
+    while (size_ > capacity_) remove(oldest_);
   }
   // Erases from the least recently used on, for as long as `done(key, value)` holds.
   template <typename Done>
   void erase_oldest_while(Done done) {
-    while (oldest_ != kNone && done(node(oldest_).key, node(oldest_).value)) erase(oldest_);
+    while (oldest_ != kNone && done(node(oldest_).key, node(oldest_).value)) {
+      remove(oldest_);
+    }
   }
   // Erases every entry for which `gone(key, value)` holds.
   template <typename Gone>
   void erase_if(Gone gone) {
     for (uint32_t index = oldest_; index != kNone;) {
       uint32_t after = node(index).newer;
-      if (gone(node(index).key, node(index).value)) erase(index);
+      if (gone(node(index).key, node(index).value)) remove(index);
       index = after;
     }
   }
@@ -117,7 +119,7 @@ class LruMap {
     return used_++;
   }
 
-  void erase(uint32_t index) {
+  void remove(uint32_t index) {
     Node& gone = node(index);
     uint32_t* link = &buckets_[slot(gone.key)];
     while (*link != index) link = &node(*link).next;

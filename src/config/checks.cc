@@ -79,7 +79,33 @@ void report_conflict(const Draft::ListenClaim& claim, const Draft::ListenClaim& 
       earlier.value.place().line));
 }
 
+// The route's own, else its pool's, else the only one that there is.
+std::string verifier_of(const HttpRoute& route, const Config& config) {
+  if (!route.jwt.empty()) return route.jwt;
+  for (const PoolShare& share : route.pools) {
+    auto pool = config.pools.find(share.pool);
+    if (pool == config.pools.end() || !pool->second.sticky) continue;
+    if (pool->second.sticky->by == StickyBy::jwt) return pool->second.sticky->jwt;
+  }
+  return config.jwt.size() == 1 ? config.jwt.begin()->first : std::string();
+}
+
 }  // namespace
+
+void choose_verifiers(Draft& draft) {
+  for (const auto& [value, route] : draft.verifier_uses) {
+    if (!verifier_of(route, draft.config).empty()) continue;
+    value.error_at_key(draft.jwt_names.empty()
+                           ? "needs a verifier of tokens, and there is no section jwt"
+                           : "needs a verifier of tokens; name one of them with jwt");
+  }
+  for (auto& [name, listener] : draft.config.listeners) {
+    for (HttpRoute& route : listener.http.routes) {
+      bool asks = route.match.authenticated || !route.claims.empty() || !route.jwt.empty();
+      if (asks) route.verifier = verifier_of(route, draft.config);
+    }
+  }
+}
 
 void check_references(const Draft& draft) {
   if (draft.pools.empty()) return;  // missing altogether, which was said

@@ -16,6 +16,7 @@
 #include "config/access_log.h"
 #include "config/health_check.h"
 #include "config/http_config.h"
+#include "config/jwt.h"
 #include "config/route.h"
 #include "config/sticky.h"
 #include "config/tls.h"
@@ -202,6 +203,7 @@ struct Config {
   std::optional<AdminConfig> admin;  // absent: none
   std::map<std::string, ListenerConfig> listeners;
   std::map<std::string, PoolConfig> pools;
+  std::map<std::string, JwtConfig> jwt;
 };
 
 }  // namespace lb

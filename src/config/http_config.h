@@ -44,6 +44,7 @@ struct HttpMatch {
   std::vector<NameAndValue> headers;
   std::vector<NameAndValue> queries;
   std::optional<CidrSet> source;
+  std::optional<bool> authenticated;  // a valid token is there, or is not
 
   friend bool operator==(const HttpMatch&, const HttpMatch&) = default;
 };
@@ -92,9 +93,12 @@ struct HttpRoute {
   std::vector<PoolShare> pools;  // several: split
   std::optional<HttpRedirect> redirect;
   std::optional<HttpRespond> respond;
-  std::optional<Balance> balance;  // instead of the pool's
-  LoadMetric load_metric{};        // for that one
-  bool is_sticky = true;           // false: ignores the pool's stickiness
+  std::optional<Balance> balance;    // instead of the pool's
+  LoadMetric load_metric{};          // for that one
+  bool is_sticky = true;             // false: ignores the pool's stickiness
+  std::string jwt;                   // the verifier without whose token there is a 401; empty: none
+  std::string verifier;              // by whose tokens it goes; empty: by none
+  std::vector<NameAndValue> claims;  // headers with the claims that they carry
   HttpRewrite rewrite;
   HeaderRules request_headers;
   HeaderRules response_headers;

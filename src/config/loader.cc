@@ -49,11 +49,14 @@ void read_file_sections(const Value& root, Draft& draft) {
   if (auto found = section.find("runtime")) read_runtime(*found, draft.config.runtime);
   if (auto found = section.find("log")) read_log(*found, draft.config.log);
   if (auto found = section.find("admin")) read_admin(*found, draft);
+  if (auto found = section.find("jwt"); found && !found->is_off()) {
+    for (const Value& verifier : named(*found, "verifier")) read_jwt(verifier, draft);
+  }
   auto listeners = require_named(section, "listeners", "listener", "name at least one listener");
   for (const Value& listener : listeners) read_listener(listener, draft);
   draft.pools = require_named(section, "pools", "pool", "name at least one pool of servers");
   for (const Value& pool : draft.pools) read_pool(pool, draft);
-  section.not_built({"tracing", "jwt"});
+  section.not_built({"tracing"});
   section.reserved({"version", "include", "discovery", "ha", "acme", "cache", "geoip"});
 }
 
@@ -64,6 +67,7 @@ void read_root(const YamlNode& root, Draft& draft, Problems& problems) {
   }
   read_file_sections(Value(root, problems), draft);
   check_references(draft);
+  choose_verifiers(draft);
   check_listen_addresses(draft);
 }
 

@@ -173,7 +173,7 @@ void read_pairs(Section& section, std::string_view key, const Scalar<std::string
   }
 }
 
-void read_match(const Value& value, HttpMatch& match) {
+void read_match(const Value& value, HttpMatch& match, std::vector<Value>& token_uses) {
   Section section(value);
   read_list(section, "host", "host names", host_pattern(), match.hosts);
   read_list(section, "path", "paths", path_pattern(), match.paths);
@@ -189,7 +189,10 @@ void read_match(const Value& value, HttpMatch& match) {
     match.source = CidrSet(networks);
   }
   section.does_not_apply({"sni"}, kForTcp);
-  section.not_built({"authenticated"});
+  if (auto found = section.find("authenticated")) {
+    match.authenticated = found->as(boolean());
+    token_uses.push_back(std::move(*found));
+  }
   section.reserved({"country"});
 }
 
@@ -281,11 +284,36 @@ void read_action(const Value& value, Section& section, HttpRoute& route, Draft& 
   }
 }
 
+void read_claims(const Value& value, std::vector<NameAndValue>& claims) {
+  for (const Value& entry : value.entries()) {
+    auto name = changeable_field().parse(entry.key());
+    if (!name) {
+      entry.error_at_key(name.error().message);
+    } else if (auto claim = entry.as(claim_name())) {
+      claims.emplace_back(std::move(*name), std::move(*claim));
+    }
+  }
+}
+
+// `uses`: what else of the route goes by tokens.
+void read_tokens(Section& section, std::vector<Value> uses, HttpRoute& route, Draft& draft) {
+  if (auto found = section.find("claims")) {
+    read_claims(*found, route.claims);
+    uses.push_back(*found);
+  }
+  if (auto found = section.find("jwt")) {
+    if (auto name = read_verifier(*found, draft)) route.jwt = *name;
+    return;
+  }
+  for (Value& value : uses) draft.verifier_uses.push_back({std::move(value), route});
+}
+
 HttpRoute read_route(const Value& value, Draft& draft) {
   HttpRoute route;
   Section section(value);
   if (!value.is_map()) return route;
-  if (auto found = section.find("match")) read_match(*found, route.match);
+  std::vector<Value> token_uses;
+  if (auto found = section.find("match")) read_match(*found, route.match, token_uses);
   read_action(value, section, route, draft);
   if (auto found = section.find("balance")) {
     read_balance(*found, route.balance.emplace(Balance::round_robin), route.load_metric);
@@ -299,7 +327,8 @@ HttpRoute read_route(const Value& value, Draft& draft) {
   read_header_rules(section, "response_headers", route.response_headers);
   section.read("timeout", route.timeout,
                or_off(duration(milliseconds(1), kLongest), milliseconds(0)));
-  section.not_built({"jwt", "claims", "limits"});
+  read_tokens(section, std::move(token_uses), route, draft);
+  section.not_built({"limits"});
   section.reserved({"cache", "mirror", "cors", "compress"});
   return route;
 }
@@ -342,7 +371,8 @@ bool all_implied(const std::vector<NameAndValue>& a, const std::vector<NameAndVa
 bool covers(const HttpMatch& a, const HttpMatch& b) {
   return all_covered(a.hosts, b.hosts) && all_covered(a.paths, b.paths) &&
          all_covered(a.methods, b.methods) && all_implied(a.headers, b.headers, true) &&
-         all_implied(a.queries, b.queries, false) && (!a.source || a.source == b.source);
+         all_implied(a.queries, b.queries, false) && (!a.source || a.source == b.source) &&
+         (!a.authenticated || a.authenticated == b.authenticated);
 }
 
 void warn_of_unreachable(const std::vector<Value>& values, const std::vector<HttpRoute>& routes) {

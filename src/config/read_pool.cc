@@ -223,7 +223,7 @@ void read_pool(const Value& value, Draft& draft) {
   if (auto found = section.find("outlier_detection")) read_outlier_detection(*found, pool);
   section.read("slow_start", pool.slow_start,
                or_off(duration(milliseconds(1), kLongestSlowStart), milliseconds(0)));
-  if (auto found = section.find("sticky")) read_sticky(*found, here, pool);
+  if (auto found = section.find("sticky")) read_sticky(*found, here, draft, pool);
   read_connection_keys(section, here, pool);
   read_send_proxy_protocol(section, here, pool);
   if (here.any_of(Protocol::http)) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,13 @@ struct Draft {
                        [&](const PoolReference& reference) { return reference.pool == pool; });
   }
 
+  std::set<std::string> jwt_names;
+  // Keys of routes that go by the tokens of a verifier, whose name the route may leave out.
+  struct VerifierUse {
+    Value value;
+    HttpRoute route;
+  };
+  std::vector<VerifierUse> verifier_uses;
   std::vector<Value> pools;  // whether what they hold is right or not
 };
 
@@ -90,6 +98,11 @@ void read_http_pool_timeouts(Section& section, HttpPoolConfig& http);
 void read_balance(const Value& value, Balance& balance, LoadMetric& metric);
 Scalar<std::string> header_name();
 void read_access_log(const Value& value, std::optional<AccessLogConfig>& access_log);
+void read_jwt(const Value& value, Draft& draft);
+Scalar<std::string> claim_name();
+Scalar<TokenSource> token_source();
+// The name of a verifier that there is.
+std::optional<std::string> read_verifier(const Value& value, const Draft& draft);
 void read_pool(const Value& value, Draft& draft);
 void read_routes(const Value& value, Protocols here, ListenerConfig& listener, Draft& draft);
 // `tls: off` is absent.
@@ -101,7 +114,7 @@ void read_servers(const Value& value, PoolConfig& pool);
 void read_health_check(const Value& value, const std::filesystem::path& directory,
                        HealthCheckConfig& check);
 void read_waiting(Section& section, PoolConfig& pool);
-void read_sticky(const Value& value, Protocols here, PoolConfig& pool);
+void read_sticky(const Value& value, Protocols here, const Draft& draft, PoolConfig& pool);
 void read_outlier_detection(const Value& value, PoolConfig& pool);
 // The keys that only checks of its type have.
 void read_check_of_type(Section& section, const std::filesystem::path& directory,

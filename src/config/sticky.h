@@ -8,7 +8,16 @@
 namespace lb {
 
 // What makes the work of one client stay with one server.
-enum class StickyBy : uint8_t { source_ip, header };
+enum class StickyBy : uint8_t { source_ip, header, jwt };
+
+// Where a request carries its token.
+struct TokenSource {
+  enum class Kind : uint8_t { authorization, cookie, header };
+  Kind kind = Kind::authorization;  // as a bearer's
+  std::string name = {};            // of the cookie or header
+
+  friend bool operator==(const TokenSource&, const TokenSource&) = default;
+};
 
 // What becomes of a client whose server is gone.
 enum class StickyFallback : uint8_t {
@@ -18,7 +27,10 @@ enum class StickyFallback : uint8_t {
 
 struct StickyConfig {
   StickyBy by = StickyBy::source_ip;
-  std::string header = {};                   // its name, in any case
+  std::string header = {};  // its name, in any case
+  std::string jwt = {};     // the verifier
+  std::string claim = "sub";
+  TokenSource from = {};
   std::chrono::milliseconds ttl{3'600'000};  // since the last use
   uint32_t max_entries = 1'000'000;          // the least recently used go
   StickyFallback fallback = StickyFallback::rebalance;

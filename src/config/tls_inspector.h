@@ -3,6 +3,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "config/jwt.h"
 
 namespace lb {
 
@@ -27,6 +30,14 @@ class TlsInspector {
   // Certificates of authorities in PEM.
   virtual Finding authorities(std::string_view pem) const = 0;
   virtual Finding ticket_keys(std::string_view bytes) const = 0;
+  // Keys that tokens are checked by; `misfit` tells of an algorithm that has none.
+  struct KeysFinding {
+    std::string error;
+    std::string misfit;
+    std::string warning;
+  };
+  virtual KeysFinding jwt_keys(JwtKeyFile kind, std::string_view bytes,
+                               const std::vector<JwtAlgorithm>& algorithms) const = 0;
   // No file but the list itself.
   virtual Finding ciphers(std::string_view list) const = 0;
 };

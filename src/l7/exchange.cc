@@ -11,7 +11,6 @@
 #include "l7/own_response.h"
 #include "l7/route_actions.h"
 #include "l7/router.h"
-#include "l7/stickiness.h"
 #include "pool/outlier.h"
 
 namespace lb {
@@ -69,19 +68,27 @@ bool Exchange::prepare(const RequestHead& head) {
     return false;
   }
   source_ = client_address(request, origin_, config.trusted_proxies);
-  auto found = routes_->router->find(request, source_);
+  TokenCheck tokens(request, routes_->memory.get());
+  auto found = routes_->router->find(request, source_, [&](size_t index) {
+    return tokens.check(routes_->tokens[index].rule) != nullptr;
+  });
   if (!found) {
     respond(404, ExchangeEnd::no_route);
     return false;
   }
   route_index_ = *found;
   route_ = &routes_->router->route(route_index_);
+  const VerifiedToken* token = tokens.check(routes_->tokens[route_index_].rule);
+  if (token == nullptr && needs_token(*route_)) {
+    respond(401, ExchangeEnd::unauthorized);
+    return false;
+  }
   if (answer_by_route(*route_)) return false;
   WorkerContext& worker = frontend_.worker();
   set_forwarding_fields(request_, origin_, {worker.next_random(), worker.next_random()});
   pool_index_ = choose_share(*route_, source_);
-  const auto& sticky = pool().config().sticky;
-  if (sticky && route_->is_sticky) sticky_key_ = sticky_key(*sticky, request, source_);
+  if (pool().is_sticky() && route_->is_sticky) find_sticky_key(tokens);
+  pass_claims_on(token);
   rewrite(*route_);
   if (route_->timeout.count() > 0) lower_deadline();
   return true;
@@ -334,15 +341,6 @@ void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
   if (state_ == State::over) return;
   lower_deadline();
   if (state_ == State::upgraded) on_server_drained();  // the client may go on
-}
-
-// It is for us alone.
-void Exchange::take_load_report(ResponseHead& head) {
-  const Field* field = head.find(FieldId::endpoint_load);
-  if (field == nullptr) return;
-  auto report = parse_load_header(field->value);
-  if (report) server_->server().reported.note(*report, active_ms_);
-  std::erase_if(head.fields, [](const Field& it) { return it.id == FieldId::endpoint_load; });
 }
 
 void Exchange::on_response_body(const BodyPart& part) {

@@ -11,6 +11,7 @@
 #include "l7/forwarding.h"
 #include "l7/http_frontend.h"
 #include "l7/server_connection.h"
+#include "l7/token_check.h"
 #include "net/timeout_queue.h"
 #include "pool/connector.h"
 #include "pool/wait_line.h"
@@ -84,6 +85,8 @@ class Exchange final : public InSlab<Exchange>,
   void rewrite(const HttpRoute& route);
   WorkKey key(const Pool& pool) const;
   void take_load_report(ResponseHead& head);
+  void find_sticky_key(TokenCheck& tokens);
+  void pass_claims_on(const VerifiedToken* token);
   const Pool& pool();
 
   void follow(Connector::Step step);

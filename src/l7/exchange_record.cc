@@ -23,6 +23,8 @@ const char* to_string(ExchangeEnd end) {
       return "by_route";
     case ExchangeEnd::bad_request:
       return "bad_request";
+    case ExchangeEnd::unauthorized:
+      return "unauthorized";
     case ExchangeEnd::no_route:
       return "no_route";
     case ExchangeEnd::client_timeout:

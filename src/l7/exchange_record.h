@@ -20,6 +20,7 @@ enum class ExchangeEnd : uint8_t {
   by_route,        // redirect or respond
   bad_request,     // refused as it came: 400, 413, 414, 417, 431
   no_route,        // 404
+  unauthorized,    // 401
   client_timeout,  // it sent nothing for too long: 408
   send_timeout,    // it took nothing for too long
   client_gone,     // it left before the end

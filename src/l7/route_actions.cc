@@ -35,7 +35,9 @@ std::string_view header(const RequestHead& head, std::string_view name) {
   return {};
 }
 
-std::string_view cookie(const RequestHead& head, std::string_view name) {
+// Calls `visit(value)` for each cookie of this name, until it says false.
+template <typename Visit>
+void for_each_cookie(const RequestHead& head, std::string_view name, Visit visit) {
   for (const Field& field : head.fields) {
     if (field.id != FieldId::cookie) continue;
     std::string_view rest = field.value;
@@ -43,16 +45,48 @@ std::string_view cookie(const RequestHead& head, std::string_view name) {
       size_t end = rest.find(';');
       std::string_view one = rest.substr(0, end);
       while (one.starts_with(' ')) one.remove_prefix(1);
-      if (one.size() > name.size() && one[name.size()] == '=' && one.starts_with(name)) {
-        return one.substr(name.size() + 1);
-      }
+      bool is_it = one.size() > name.size() && one[name.size()] == '=' && one.starts_with(name);
+      if (is_it && !visit(one.substr(name.size() + 1))) return;
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     }
   }
-  return {};
+}
+
+std::string_view cookie(const RequestHead& head, std::string_view name) {
+  std::string_view found;
+  for_each_cookie(head, name, [&](std::string_view value) {
+    found = value;
+    return false;
+  });
+  return found;
+}
+
+char folded(char c) {
+  if (c == '_') return '-';
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
 }  // namespace
+
+std::optional<std::string_view> only_cookie(const RequestHead& head, std::string_view name) {
+  std::optional<std::string_view> found;
+  bool several = false;
+  for_each_cookie(head, name, [&](std::string_view value) {
+    while (value.ends_with(' ')) value.remove_suffix(1);
+    several = found.has_value();
+    found = value;
+    return !several;
+  });
+  if (several) return {};
+  return found;
+}
+
+void remove_alike(std::vector<Field>& fields, std::string_view name) {
+  std::erase_if(fields, [&](const Field& field) {
+    return std::equal(field.name.begin(), field.name.end(), name.begin(), name.end(),
+                      [](char a, char b) { return folded(a) == folded(b); });
+  });
+}
 
 void apply_header_rules(const HeaderRules& rules, std::vector<Field>& fields) {
   for (const std::string& name : rules.remove) remove(fields, name);
@@ -61,6 +95,11 @@ void apply_header_rules(const HeaderRules& rules, std::vector<Field>& fields) {
     fields.push_back({name, value, field_id(name)});
   }
   for (const auto& [name, value] : rules.add) fields.push_back({name, value, field_id(name)});
+}
+
+bool needs_token(const HttpRoute& route) {
+  bool sends_away = route.pools.empty() && route.match.authenticated == false;
+  return !route.jwt.empty() && !sends_away;
 }
 
 std::string rewritten_path(std::string_view path, const HttpRewrite& rules) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/address.h"
@@ -14,6 +16,16 @@ namespace lb {
 
 // Removes, sets and adds, in this order. Views of the rules go into the fields.
 void apply_header_rules(const HeaderRules& rules, std::vector<Field>& fields);
+
+// The value of the one cookie that is called so; nothing where there is none, or several are.
+std::optional<std::string_view> only_cookie(const RequestHead& head, std::string_view name);
+
+// Removes a field however it is spelled: servers may take "X_User" for "X-User".
+void remove_alike(std::vector<Field>& fields, std::string_view name);
+
+// Whether the route is for clients with a valid token only. Where it sends away those who have none
+// `jwt` says whose tokens are meant.
+bool needs_token(const HttpRoute& route);
 
 // The path that a server is asked for.
 std::string rewritten_path(std::string_view path, const HttpRewrite& rules);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 namespace lb {
@@ -165,23 +166,79 @@ void Router::collect_hosts(std::string_view host, std::string_view path,
   }
 }
 
-std::optional<size_t> Router::find(const RequestHead& head, const Address& source) const {
+std::optional<size_t> Router::find(const RequestHead& head, const Address& source,
+                                   const std::function<bool(size_t)>& is_authenticated) const {
   Candidates candidates;
   collect(any_host_, head.path, candidates);
   if (!hosts_.empty() || !wildcards_.empty()) {
     collect_hosts(head.authority, head.path, candidates);
   }
   while (auto index = candidates.take()) {
-    if (fits(routes_[*index].match, head, source)) return *index;
+    const HttpMatch& match = routes_[*index].match;
+    if (!fits(match, head, source)) continue;
+    if (!match.authenticated) return *index;
+    bool has_token = is_authenticated && is_authenticated(*index);
+    if (has_token == *match.authenticated) return *index;
   }
   return {};
 }
 
+namespace {
+
+using Sources = std::map<std::string, std::vector<TokenSource>>;
+
+void add_source(std::vector<TokenSource>& sources, const TokenSource& source) {
+  if (std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(source);
+}
+
+// Where a listener's pools find the tokens of each verifier: the same clients come by routes that
+// lead elsewhere. A bearer's token is looked for there too.
+Sources sources_of(const RouteTable& table) {
+  Sources sources;
+  for (const auto& of_route : table.pools) {
+    for (const auto& pool : of_route) {
+      const auto& sticky = pool->config().sticky;
+      if (!sticky || sticky->by != StickyBy::jwt) continue;
+      add_source(sources[sticky->jwt], TokenSource{});
+      add_source(sources[sticky->jwt], sticky->from);
+    }
+  }
+  return sources;
+}
+
+RouteTokens tokens_of(const HttpRoute& route, const std::vector<std::shared_ptr<const Pool>>& pools,
+                      const Sources& sources, const JwtVerifiers& verifiers) {
+  auto by_name = [&](const std::string& name) {
+    auto found = verifiers.by_name.find(name);
+    return found == verifiers.by_name.end() ? nullptr : found->second;
+  };
+  RouteTokens tokens;
+  tokens.rule.verifier = by_name(route.verifier);
+  for (const auto& pool : pools) {
+    const auto& sticky = pool->config().sticky;
+    TokenRule& rule = tokens.sticky.emplace_back();
+    size_t& claim = tokens.claims.emplace_back(0);
+    if (!sticky || sticky->by != StickyBy::jwt) continue;
+    rule = {by_name(sticky->jwt), {sticky->from}};
+    if (rule.verifier) claim = rule.verifier->index_of(sticky->claim).value_or(0);
+    if (route.verifier == sticky->jwt) add_source(tokens.rule.from, sticky->from);
+  }
+  if (!tokens.rule.from.empty()) return tokens;
+  auto found = sources.find(route.verifier);
+  tokens.rule.from =
+      found == sources.end() ? std::vector<TokenSource>{TokenSource{}} : found->second;
+  return tokens;
+}
+
+}  // namespace
+
 std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& config,
-                                                   const Pools& pools, const RouteTable* before) {
+                                                   const Pools& pools, const RouteTable* before,
+                                                   const JwtVerifiers& verifiers) {
   auto table = std::make_shared<RouteTable>();
   bool same = before != nullptr && before->router->routes() == config.routes;
   table->router = same ? before->router : std::make_shared<const Router>(config.routes);
+  table->memory = verifiers.memory;
   for (size_t i = 0; i < config.routes.size(); ++i) {
     const HttpRoute& route = config.routes[i];
     auto& of_route = table->pools.emplace_back();
@@ -192,6 +249,10 @@ std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& con
                                          route.load_metric == pool->config().load_metric);
       of_route.push_back(as_it_is ? pool : pool->with_balance(*route.balance, route.load_metric));
     }
+  }
+  Sources sources = sources_of(*table);
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    table->tokens.push_back(tokens_of(config.routes[i], table->pools[i], sources, verifiers));
   }
   return table;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "config/http_config.h"
 #include "l7/http_message.h"
+#include "l7/token_check.h"
 #include "pool/frontend.h"
 
 namespace lb {
@@ -25,7 +27,9 @@ class Router {
   const std::vector<HttpRoute>& routes() const { return routes_; }
   const HttpRoute& route(size_t index) const { return routes_[index]; }
   // `head` has a normalized path; `source` is the client.
-  std::optional<size_t> find(const RequestHead& head, const Address& source) const;
+  // `is_authenticated(index)` tells whether the request has a valid token of that route.
+  std::optional<size_t> find(const RequestHead& head, const Address& source,
+                             const std::function<bool(size_t)>& is_authenticated = {}) const;
 
  private:
   struct TextHash {
@@ -61,18 +65,30 @@ class Router {
   ByText<Paths> wildcards_;  // by what follows the star: ".example.com"
 };
 
+// The tokens that one route goes by.
+struct RouteTokens {
+  TokenRule rule;  // of the route itself
+  // Of the pools that stick by them, by share; with the claim's index.
+  std::vector<TokenRule> sticky;
+  std::vector<size_t> claims;
+};
+
 // A listener's routes with the pools that they lead to, as one snapshot knows them.
 struct RouteTable final : ProtocolPlan {
   std::shared_ptr<const Router> router;
   // By route and share.
   std::vector<std::vector<std::shared_ptr<const Pool>>> pools;
+  // By route.
+  std::vector<RouteTokens> tokens;
+  std::shared_ptr<JwtMemory> memory;
   // A pool tells its servers where clients came in (send_proxy_protocol).
   bool wants_local_address = false;
 };
 
 // The table for a listener's newest configuration; keeps what `before` has of it.
 std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& config,
-                                                   const Pools& pools, const RouteTable* before);
+                                                   const Pools& pools, const RouteTable* before,
+                                                   const JwtVerifiers& verifiers = {});
 
 // A host as routes compare it: lower case, no port, no final dot.
 std::string comparable_host(std::string_view authority);

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "common/clock.h"
 #include "common/hash.h"
+#include "l7/http1_parser.h"
 #include "pool/source_key.h"
 
 namespace lb {
@@ -20,8 +22,23 @@ std::optional<StickyKey> sticky_key(const StickyConfig& sticky, const RequestHea
       if (found == head.fields.end() || found->value.empty()) return {};
       return StickyKey{hash64(found->value)};
     }
+    case StickyBy::jwt:
+      break;  // by its token
   }
   return {};
+}
+
+std::optional<StickyKey> sticky_key(const VerifiedToken& token, size_t claim, int64_t now_ms) {
+  if (claim >= token.claims.size() || !token.claims[claim]) return {};
+  StickyKey key{hash64(*token.claims[claim])};
+  if (token.valid_until_s < INT64_MAX / 1'000) {
+    key.valid_until_ms = now_ms + token.valid_until_s * 1'000 - unix_ms();
+  }
+  return key;
+}
+
+bool can_be_passed_on(std::string_view claim) {
+  return !claim.starts_with(' ') && !claim.ends_with(' ') && is_field_value(claim);
 }
 
 }  // namespace lb

@@ -25,6 +25,7 @@ std::vector<BrokenFile> broken_pools();
 std::vector<BrokenFile> broken_servers();
 std::vector<BrokenFile> broken_logins();
 std::vector<BrokenFile> broken_http();
+std::vector<BrokenFile> broken_jwt();
 
 // A good file with `text` (which ends without a line break) from line 3, column 1 on.
 std::string with_section(const std::string& text);

@@ -46,7 +46,7 @@ std::vector<BrokenFile> all() {
   std::vector<BrokenFile> files;
   for (auto part :
        {broken_yaml, broken_process_sections, broken_admin, broken_listeners, broken_routes,
-        broken_tls, broken_pools, broken_servers, broken_logins, broken_http}) {
+        broken_tls, broken_pools, broken_servers, broken_logins, broken_http, broken_jwt}) {
     auto more = part();
     files.insert(files.end(), more.begin(), more.end());
   }

@@ -29,6 +29,12 @@ std::string with_route(const std::string& text) {
          text + "]\n";
 }
 
+constexpr const char* kVerifier = "jwt: {shop: {algorithms: HS256, secret_file: /dev/null}}\n";
+constexpr const char* kTwoVerifiers =
+    "jwt:\n"
+    "  shop: {algorithms: HS256, secret_file: /dev/null}\n"
+    "  blog: {algorithms: HS256, secret_file: /dev/null}\n";
+
 // The same with a match in line 6, column 22, and a pool.
 std::string with_match(const std::string& text) {
   return with_route("{match: " + text + ", pool: db}");
@@ -86,7 +92,15 @@ std::vector<BrokenFile> broken_http() {
        "does not go with 'pool'"},
       {with_route("{pool: db, respond: {}}"), 6, 25, route + ".respond", "does one thing"},
       {with_route("{pool: db, sticky: {by: cookie}}"), 6, 33, route + ".sticky", "must be off"},
-      {with_route("{pool: db, jwt: shop}"), 6, 25, route + ".jwt", "not built"},
+      {with_route("{pool: db, jwt: shop}"), 6, 30, route + ".jwt", "no verifier 'shop'"},
+      {with_route("{pool: db, claims: {X-User: sub}}"), 6, 25, route + ".claims",
+       "there is no section jwt"},
+      {with_route("{pool: db, claims: {X-User: sub}}") + kTwoVerifiers, 6, 25, route + ".claims",
+       "name one of them with jwt"},
+      {with_route("{pool: db, claims: {X-User: }}") + kVerifier, 6, 42, route + ".claims.X-User",
+       "not empty"},
+      {with_route("{pool: db, claims: {Host: sub}}") + kVerifier, 6, 34, route + ".claims.Host",
+       ""},
       {with_route("{pool: db, cache: on}"), 6, 25, route + ".cache", "reserved"},
       {with_route("{pool: db, balance: fastest}"), 6, 34, route + ".balance", "not one of"},
       {with_route("{pool: db, timeout: 5}"), 6, 34, route + ".timeout", "unit"},
@@ -128,7 +142,8 @@ std::vector<BrokenFile> broken_http() {
       {with_match("{header: [a]}"), 6, 31, match + ".header", "must be a map"},
       {with_match("{source: 10.0.0.1/8}"), 6, 31, match + ".source", ""},
       {with_match("{sni: a.example}"), 6, 23, match + ".sni", "for tcp listeners only"},
-      {with_match("{authenticated: true}"), 6, 23, match + ".authenticated", "not built"},
+      {with_match("{authenticated: maybe}") + kVerifier, 6, 38, match + ".authenticated", "true"},
+      {with_match("{authenticated: true}"), 6, 23, match + ".authenticated", "no section jwt"},
       {with_match("{country: DE}"), 6, 23, match + ".country", "reserved"},
       {with_match("{paths: /a}"), 6, 23, match + ".paths", "did you mean 'path'?"},
       // Pools.

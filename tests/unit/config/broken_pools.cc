@@ -58,7 +58,7 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("sticky: {by: ip}"), 5, 18, "pools.db.sticky.by", "not one of source_ip"},
       {with_pool("sticky: {by: jwt}"), 5, 18, "pools.db.sticky.by", "http listeners only"},
       {with_pool("sticky: {by: source_ip, claim: sub}"), 5, 29, "pools.db.sticky.claim",
-       "not built"},
+       "for by: jwt only"},
       {with_pool("sticky: {by: source_ip, header: X-Id}"), 5, 29, "pools.db.sticky.header",
        "for by: header only"},
       {with_pool("sticky: {by: source_ip, ttl: 60}"), 5, 34, "pools.db.sticky.ttl", "no unit"},

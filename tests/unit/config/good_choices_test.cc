@@ -32,5 +32,27 @@ TEST(GoodChoices, ClientsMayStickToTheirServers) {
             all);
 }
 
+TEST(GoodChoices, VerifiersOfTokensHaveAnAlgorithmAndAFile) {
+  auto result = load_config_text(
+      with_section("jwt: {shop: {algorithms: [RS256, EdDSA], jwks_file: /dev/null, issuer: id, "
+                   "audience: shop, require_exp: false, leeway: 5s}, "
+                   "blog: {algorithms: HS256, secret_file: /dev/null}}"),
+      "/");
+  ASSERT_TRUE(result) << result.error().front().to_string("lb.yaml");
+  const auto& jwt = result->config.jwt;
+  EXPECT_EQ(jwt.at("shop"), (JwtConfig{.name = "shop",
+                                       .algorithms = {JwtAlgorithm::rs256, JwtAlgorithm::eddsa},
+                                       .kind = JwtKeyFile::jwks,
+                                       .file = "/dev/null",
+                                       .issuer = "id",
+                                       .audience = "shop",
+                                       .require_exp = false,
+                                       .leeway = milliseconds(5'000)}));
+  EXPECT_EQ(jwt.at("blog"), (JwtConfig{.name = "blog",
+                                       .algorithms = {JwtAlgorithm::hs256},
+                                       .kind = JwtKeyFile::secret,
+                                       .file = "/dev/null"}));
+}
+
 }  // namespace
 }  // namespace lb::config

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/jwt.h"
+#include "l7/jwt_keys.h"
+#include "l7/jwt_token.h"
+
+namespace lb {
+
+// What is known of a token that was found valid.
+struct VerifiedToken {
+  static constexpr size_t kMaxClaim = 1'024;
+
+  int64_t valid_until_s = 0;  // Unix time, leeway included; INT64_MAX: for ever
+  // The claims that the verifier was asked for, in that order: texts and whole numbers of 1 to
+  // 1,024 bytes. A claim of another kind is absent.
+  std::vector<std::optional<std::string>> claims;
+};
+
+// Checks tokens by one verifier of the configuration and the keys that its file held. Immutable;
+// any thread. RFC 7519 with the advice of RFC 8725: the algorithm is one of the configuration's,
+// and the key fits it by what it is.
+class JwtVerifier {
+ public:
+  // `claims`: the names of those that anybody wants to know.
+  JwtVerifier(JwtConfig config, JwtKeys keys, std::vector<std::string> claims);
+
+  Result<VerifiedToken, JwtRefusal> verify(std::string_view token, int64_t now_s) const;
+
+  const JwtConfig& config() const { return config_; }
+  const std::vector<std::string>& claims() const { return claims_; }
+  // Where a claim stands in VerifiedToken; absent where nobody asked for it.
+  std::optional<size_t> index_of(std::string_view claim) const;
+  // Tells this verifier from all others that were ever made by this process: what one with other
+  // keys or rules found valid is to be checked again.
+  uint64_t number() const { return number_; }
+
+ private:
+  Status<JwtRefusal> check_signature(const JwtToken& token) const;
+  Status<JwtRefusal> check_claims(const Json& claims, int64_t now_s, int64_t& valid_until_s) const;
+
+  const JwtConfig config_;
+  const JwtKeys keys_;
+  const std::vector<std::string> claims_;
+  const uint64_t number_;
+};
+
+}  // namespace lb

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "l7/token_check.h"
+
+#include <utility>
+
+#include "common/clock.h"
+#include "l7/route_actions.h"
+
+namespace lb {
+
+namespace {
+
+constexpr std::string_view kScheme = "bearer";
+
+// The fields of one name; several of them are nobody's.
+std::optional<std::string_view> only_field(const RequestHead& head, std::string_view name) {
+  std::optional<std::string_view> value;
+  for (const Field& field : head.fields) {
+    if (!equal_nocase(field.name, name)) continue;
+    if (value) return {};
+    value = field.value;
+  }
+  return value;
+}
+
+// "Bearer TOKEN" (RFC 6750, 2.1), the scheme in any case.
+std::optional<std::string_view> bearer_token(std::string_view value) {
+  if (value.size() <= kScheme.size() || value[kScheme.size()] != ' ' ||
+      !equal_nocase(value.substr(0, kScheme.size()), kScheme)) {
+    return {};
+  }
+  size_t begin = value.find_first_not_of(' ', kScheme.size());
+  if (begin == std::string_view::npos) return {};
+  return value.substr(begin);
+}
+
+}  // namespace
+
+std::optional<std::string_view> find_token(const RequestHead& head, const TokenSource& from) {
+  std::optional<std::string_view> found;
+  switch (from.kind) {
+    case TokenSource::Kind::authorization:
+      found = only_field(head, "authorization");
+      if (found) found = bearer_token(*found);
+      break;
+    case TokenSource::Kind::header:
+      found = only_field(head, from.name);
+      break;
+    case TokenSource::Kind::cookie:
+      found = only_cookie(head, from.name);
+      break;
+  }
+  if (found && found->empty()) return {};
+  return found;
+}
+
+const VerifiedToken* TokenCheck::check(const TokenRule& rule) {
+  if (!rule.verifier || memory_ == nullptr) return nullptr;
+  for (const TokenSource& from : rule.from) {
+    if (const VerifiedToken* token = check(rule.verifier, from)) return token;
+  }
+  return nullptr;
+}
+
+const VerifiedToken* TokenCheck::check(const std::shared_ptr<const JwtVerifier>& verifier,
+                                       const TokenSource& from) {
+  for (const Checked& known : checked_) {
+    if (known.verifier == verifier && known.from == from) return known.token.get();
+  }
+  auto text = find_token(head_, from);
+  JwtMemory::Known token;
+  if (text) token = memory_->check(*verifier, *text, unix_ms() / 1'000);
+  checked_.push_back({verifier, from, std::move(token)});
+  return checked_.back().token.get();
+}
+
+}  // namespace lb

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/http_config.h"
+#include "config/sticky.h"
+#include "l7/http_message.h"
+#include "l7/jwt_memory.h"
+
+namespace lb {
+
+// The verifiers of a configuration, by name, and what they found valid.
+struct JwtVerifiers {
+  std::map<std::string, std::shared_ptr<const JwtVerifier>> by_name;
+  std::shared_ptr<JwtMemory> memory;
+};
+
+// Where a token is looked for, and by what it is checked.
+struct TokenRule {
+  std::shared_ptr<const JwtVerifier> verifier;  // null: nobody asks
+  std::vector<TokenSource> from;                // in turn
+};
+
+// The one token of a request; nothing where there is none, or several could be meant.
+std::optional<std::string_view> find_token(const RequestHead& head, const TokenSource& from);
+
+// The tokens of one request, each checked once at most, and only when asked for. Worker thread.
+class TokenCheck {
+ public:
+  TokenCheck(const RequestHead& head, JwtMemory* memory) : head_(head), memory_(memory) {}
+
+  // The first valid token that the rule finds, else null. Valid as long as this is.
+  const VerifiedToken* check(const TokenRule& rule);
+
+ private:
+  const VerifiedToken* check(const std::shared_ptr<const JwtVerifier>& verifier,
+                             const TokenSource& from);
+
+  struct Checked {
+    std::shared_ptr<const JwtVerifier> verifier;
+    TokenSource from;
+    JwtMemory::Known token;
+  };
+
+  const RequestHead& head_;
+  JwtMemory* memory_;  // null: there are no verifiers
+  std::vector<Checked> checked_;
+};
+
+}  // namespace lb

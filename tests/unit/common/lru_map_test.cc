@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "common/lru_map.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <list>
+#include <string>
+#include <vector>
+
+#include "common/hash.h"
+
+namespace lb {
+namespace {
+
+struct Mixed {
+  size_t operator()(uint64_t key) const { return static_cast<size_t>(mix64(key)); }
+};
+using Map = LruMap<uint64_t, std::string, Mixed>;
+
+std::vector<uint64_t> keys_of(const Map& map) {
+  std::vector<uint64_t> keys;
+  map.for_each([&](uint64_t key, const std::string&) {
+    keys.push_back(key);
+    return true;
+  });
+  return keys;
+}
+
+TEST(LruMap, FindsWhatWasPutThere) {
+  Map map(10);
+  EXPECT_EQ(map.find(1), nullptr);
+  map.put(1, "a");
+  map.put(2, "b");
+  EXPECT_EQ(*map.find(1), "a");
+  map.put(1, "c");
+  EXPECT_EQ(*map.find(1), "c");
+  EXPECT_EQ(map.size(), 2u);
+  EXPECT_TRUE(map.erase(1));
+  EXPECT_FALSE(map.erase(1));
+  EXPECT_EQ(map.find(1), nullptr);
+}
+
+TEST(LruMap, TheLeastRecentlyUsedGoes) {
+  Map map(3);
+  for (uint64_t key : {1, 2, 3}) map.put(key, "");
+  EXPECT_NE(map.use(1), nullptr);
+  EXPECT_NE(map.find(2), nullptr);  // is no use
+  map.put(4, "");
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{4, 1, 3}));
+  map.set_capacity(1);
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{4}));
+}
+
+TEST(LruMap, ErasesByWhatEntriesAre) {
+  Map map(100);
+  for (uint64_t key = 0; key < 10; ++key) map.put(key, key < 5 ? "old" : "new");
+  map.erase_oldest_while([](uint64_t key, const std::string&) { return key < 3; });
+  EXPECT_EQ(map.size(), 7u);
+  map.erase_if([](uint64_t, const std::string& value) { return value == "old"; });
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{9, 8, 7, 6, 5}));
+}
+
+TEST(LruMap, BehavesAsASlowOneDoes) {
+  constexpr size_t kCapacity = 50;
+  Map map(kCapacity);
+  std::list<std::pair<uint64_t, std::string>> slow;  // the latest first
+  uint64_t random = 1;
+  for (int i = 0; i < 50'000; ++i) {
+    random = mix64(random);
+    uint64_t key = random % 120;
+    auto it =
+        std::find_if(slow.begin(), slow.end(), [&](auto& entry) { return entry.first == key; });
+    switch (random >> 60 & 3) {
+      case 0:
+        if (it != slow.end()) slow.erase(it);
+        map.erase(key);
+        break;
+      case 1:
+        if (it != slow.end()) slow.splice(slow.begin(), slow, it);
+        map.use(key);
+        break;
+      default:
+        if (it != slow.end()) slow.erase(it);
+        slow.emplace_front(key, std::to_string(i));
+        if (slow.size() > kCapacity) slow.pop_back();
+        map.put(key, std::to_string(i));
+    }
+    ASSERT_EQ(map.size(), slow.size());
+  }
+  for (const auto& [key, value] : slow) {
+    ASSERT_NE(map.find(key), nullptr);
+    EXPECT_EQ(*map.find(key), value);
+  }
+  EXPECT_EQ(keys_of(map).size(), slow.size());
+}
+
+}  // namespace
+}  // namespace lb
