@@ -9,6 +9,7 @@ function Dialog({ title, onClose, children }) {
   useEffect(() => {
     const before = document.activeElement;
     dialog.current.showModal();
+    dialog.current.querySelector("[data-first]")?.focus();
     return () => before?.focus?.();
   }, []);
   return (
@@ -39,7 +40,7 @@ export function TokenDialog({ why, onDone }) {
             aria-describedby="token-why"
             value={text}
             onInput={(event) => setText(event.currentTarget.value)}
-            autofocus
+            data-first
           />
         </label>
         <p class="note">Kept in this tab until it is closed.</p>
@@ -61,7 +62,7 @@ export function ConfirmDialog({ title, text, action, onDone }) {
     <Dialog title={title} onClose={() => onDone(false)}>
       <p>{text}</p>
       <div class="buttons">
-        <button type="button" autofocus onClick={() => onDone(false)}>
+        <button type="button" data-first onClick={() => onDone(false)}>
           Cancel
         </button>
         <button type="button" class="main danger" onClick={() => onDone(true)}>
