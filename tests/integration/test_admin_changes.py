@@ -9,7 +9,7 @@ import shutil
 import tempfile
 
 import pytest
-from lbtest import Admin, echo, free_port, in_background, names_itself, run_lb, tcp_config, wait_until
+from lbtest import Admin, echo, free_port, names_itself, run_lb, tcp_config, wait_until
 
 
 @pytest.fixture
@@ -205,26 +205,3 @@ def test_commands_add_and_remove(lb, server, admin):
     assert run_lb("add", "back", "nonsense", env=env).returncode == 1
     assert run_lb("reload", env=env).stdout == "reloaded\n"
     assert hears(proxy, 3) == ["b"] * 3
-
-
-def test_no_client_notices_two_hundred_changes(lb, server, admin):
-    a, b = server(names_itself("a")), server(names_itself("b"))
-    c = server(names_itself("c"))
-    proxy = lb(with_admin(admin, a=a, b=b))
-
-    def talks():
-        heard = 0
-        for _ in range(300):
-            with proxy.connect() as client:
-                client.receive_line()
-                heard += client.asks(b"hello") == b"hello"
-        return heard
-
-    talking = in_background(talks)
-    for number in range(40):
-        assert set_weight(admin, "a", number % 5 + 1).status == 200
-        assert add(admin, c, name="c").status == 201
-        assert admin.set_state("b", "drain").status == 200
-        assert remove(admin, "c").status == 200
-        assert admin.set_state("b", "ready").status == 200
-    assert talking.result() == 300
