@@ -25,6 +25,8 @@ const char* to_string(ExchangeEnd end) {
       return "bad_request";
     case ExchangeEnd::unauthorized:
       return "unauthorized";
+    case ExchangeEnd::plain_http:
+      return "plain_http";
     case ExchangeEnd::no_route:
       return "no_route";
     case ExchangeEnd::client_timeout:

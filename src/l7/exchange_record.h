@@ -19,6 +19,7 @@ enum class ExchangeEnd : uint8_t {
   ok,              // the client has the server's whole response
   by_route,        // redirect or respond
   bad_request,     // refused as it came: 400, 413, 414, 417, 431
+  plain_http,      // it came in clear where TLS is spoken: 400
   no_route,        // 404
   unauthorized,    // 401
   client_timeout,  // it sent nothing for too long: 408

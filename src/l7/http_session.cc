@@ -105,10 +105,18 @@ void HttpSession::shake_hands() {
       readable_.disarm();
       return work().writable.arm();
     default:
+      if (stream_.tls()->heard_http()) return refuse_plain_http();
       log::debug("listener {}: {}: {}", frontend_.config().name, peer_.to_string(),
                  stream_.reason());
       return end(CloseReason::tls_failed);
   }
+}
+
+// In clear too: somebody who took the wrong scheme is to read why.
+void HttpSession::refuse_plain_http() {
+  Fd client = stream_.take_fd();
+  stream_ = Stream(std::move(client));
+  refuse({400, "plain HTTP where TLS is spoken"}, ExchangeEnd::plain_http);
 }
 
 // Also those that TLS holds already.
@@ -280,7 +288,7 @@ size_t HttpSession::process(char* bytes, size_t size) {
       Parse parsed = work_->parser.parse({bytes + used, size - used},
                                          {limits.max_uri_size, limits.max_header_size}, head);
       if (parsed == Parse::refused) {
-        refuse(work_->parser.refusal());
+        refuse(work_->parser.refusal(), ExchangeEnd::bad_request);
         return size;
       }
       if (parsed == Parse::incomplete) {

@@ -12,6 +12,7 @@
 #include "common/slab.h"
 #include "l7/chunk_decoder.h"
 #include "l7/exchange_ends.h"
+#include "l7/exchange_record.h"
 #include "l7/http1_parser.h"
 #include "l7/http1_writer.h"
 #include "net/proxy_protocol.h"
@@ -82,6 +83,7 @@ class HttpSession final : public InSlab<HttpSession>,
   void begin(const ProxyHeader& header, std::string_view rest);
   void begin_handshake(std::string_view received);
   void shake_hands();
+  void refuse_plain_http();
   void await_bytes();
   void watch();
   void read_to_nowhere();
@@ -94,7 +96,7 @@ class HttpSession final : public InSlab<HttpSession>,
   void go_on();
   void settle_exchange();
   void became_idle();
-  void refuse(const HttpRefusal& refusal);
+  void refuse(const HttpRefusal& refusal, ExchangeEnd why);
   void close_after_flush();
   void linger();
   void send(std::span<iovec> pieces);

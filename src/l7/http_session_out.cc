@@ -45,20 +45,23 @@ iovec piece(std::string_view bytes) {
 
 }  // namespace
 
-void HttpSession::refuse(const HttpRefusal& refusal) {
+void HttpSession::refuse(const HttpRefusal& refusal, ExchangeEnd why) {
   log::debug("listener {}: {}: {}", frontend_.config().name, peer_.to_string(), refusal.why);
   BodyPart part;
   ResponseHead& head = frontend_.tools().response;
-  make_own_response(refusal.status, head, part);
+  if (why == ExchangeEnd::plain_http) {
+    make_plain_http_response(head, part);
+  } else {
+    make_own_response(refusal.status, head, part);
+  }
   keep_ = false;
   body_done_ = true;
   minor_is_0_ = false;
   send_response(head, part);
-  bool is_slow = refusal.status == 408;
   frontend_.exchange_over({.client = peer_,
                            .tls = stream_.tls(),
                            .status = refusal.status,
-                           .end = is_slow ? ExchangeEnd::client_timeout : ExchangeEnd::bad_request,
+                           .end = why,
                            .response_bytes = part.bytes.size()});
   if (gone_) return end(CloseReason::client_reset);
   body_done_ = false;  // whatever else comes is not read
@@ -255,7 +258,7 @@ void HttpSession::on_timeout() {
   if (is_blocked()) return end(CloseReason::send_timeout);
   switch (at_) {
     case At::head:
-      return refuse({408, "no complete head in time"});
+      return refuse({408, "no complete head in time"}, ExchangeEnd::client_timeout);
     case At::exchange:
       keep_ = false;
       return work_->exchange->refuse(408, ExchangeEnd::client_timeout);

@@ -36,6 +36,12 @@ std::string_view body_of(int status) {
 
 }  // namespace
 
+void make_plain_http_response(ResponseHead& head, BodyPart& part) {
+  make_own_response(400, head, part);
+  part.bytes = R"({"error": "Bad request", "reason": "plain HTTP was sent to an HTTPS port"})";
+  head.length = part.bytes.size();
+}
+
 void make_own_response(int status, ResponseHead& head, BodyPart& part) {
   head.clear();
   head.status = status;

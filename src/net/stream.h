@@ -76,7 +76,7 @@ class Stream {
     tls_.reset();
     fd_.reset();
   }
-  // Gives the socket away; for plain streams.
+  // Gives the socket away; what is left of TLS is of no use then.
   Fd take_fd() { return std::move(fd_); }
 
  private:

@@ -19,6 +19,15 @@ namespace lb {
 namespace {
 
 constexpr size_t kMostRecord = SSL3_RT_MAX_PLAIN_LENGTH;
+constexpr size_t kLongestMethod = 16;
+
+// "GET /", or any other word in capitals and what it asks for: no handshake begins like that.
+bool begins_http_request(std::string_view bytes) {
+  size_t end = bytes.substr(0, kLongestMethod).find(' ');
+  if (end == std::string_view::npos || end < 3) return false;
+  return std::all_of(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(end),
+                     [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+}
 
 }  // namespace
 
@@ -33,6 +42,7 @@ struct SocketBio {
     if (!session.received_.empty()) {
       size_t count = std::min(session.received_.size(), static_cast<size_t>(size));
       std::copy_n(session.received_.data(), count, into);
+      session.look_at_first({into, count});
       session.received_.erase(0, count);
       if (session.received_.empty()) session.received_.shrink_to_fit();
       return static_cast<int>(count);
@@ -45,6 +55,7 @@ struct SocketBio {
     if (got < 0) blocked(bio, session, BIO_FLAGS_READ);
     session.dry_ = got > 0 && got < size;
     session.heard_ |= got > 0;
+    if (got > 0) session.look_at_first({into, static_cast<size_t>(got)});
     if (got == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
     return static_cast<int>(got);
   }
@@ -140,6 +151,10 @@ Transfer TlsSession::handshake() {
   }
   if (transfer.outcome == Transfer::Outcome::failed && origin_) origin_->handshake_failed();
   return transfer;
+}
+
+void TlsSession::look_at_first(std::string_view received) {
+  if (!std::exchange(looked_at_first_, true)) heard_http_ = begins_http_request(received);
 }
 
 // Whether what there is to send are tickets.

@@ -58,6 +58,8 @@ class TlsSession {
   bool handshake_done() const { return handshake_done_; }
   // The peer has sent something.
   bool heard() const { return heard_; }
+  // It began with a request of HTTP, in clear.
+  bool heard_http() const { return heard_http_; }
   // As many records as there are and fit.
   Transfer read(char* into, size_t size);
   Transfer write(const char* bytes, size_t size);
@@ -87,6 +89,7 @@ class TlsSession {
  private:
   friend struct SocketBio;
 
+  void look_at_first(std::string_view received);
   bool is_held_back() const;
   Transfer send_unsent();
   void forget_unsent(size_t size);
@@ -102,6 +105,8 @@ class TlsSession {
   int error_ = 0;
   bool handshake_done_ = false;
   bool heard_ = false;
+  bool looked_at_first_ = false;
+  bool heard_http_ = false;
   bool drained_ = false;  // the last read found nothing more
   bool dry_ = false;      // the socket gave less than was asked for: nothing is there until it says
   bool corked_ = false;   // what OpenSSL writes is gathered in unsent_

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """HTTP inside of TLS, between clients and a listener and between lb and servers."""
 
+import json
 import os
 import shutil
 import ssl
 import subprocess
 
 import pytest
-from lbtest import in_background, s_client
+from lbtest import in_background, s_client, wait_until
 from lbtest.connection import parse
 from lbtest.http import (asks, http_config, names_itself_in_http, read_head, read_message, request,
                          response, serves, tells_what_it_got)
@@ -155,6 +156,39 @@ def test_a_client_that_stays_silent_in_its_handshake_is_ended(lb, server, author
                             listener={"timeouts": {"tls_handshake": "200ms"}}))
     assert proxy.connect().ends()
     assert proxy.connect().send(b"\x16\x03\x01").ends()
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"DELETE /x HTTP/1.0\r\n\r\n",
+                                  b"PUT /x HTTP/1.1\r\nContent-Length: 99999\r\n\r\n" + b"x" * 90000])
+def test_plain_http_at_an_https_port_is_told_so(lb, server, authority, app, said):
+    back = server(names_itself_in_http("a"))
+    proxy = lb(https_config(back, certificates=[app], listener={"access_log": {}}))
+    client = proxy.connect().send(said)
+    got = read_message(client)
+    assert (got.status, got.header("connection")) == (400, "close")
+    assert json.loads(got.body) == {"error": "Bad request",
+                                    "reason": "plain HTTP was sent to an HTTPS port"}
+    client.finish()
+    client.expect_eof()
+    wait_until(lambda: '"termination":"plain_http"' in proxy.output_file.read_text())
+    assert back.connections == 0
+    assert asks(authority.connect(proxy.address)).body == b"a"
+
+
+@pytest.mark.fast
+def test_plain_http_behind_a_proxy_header_is_told_so_too(lb, server, authority, app):
+    proxy = lb(https_config(server(), certificates=[app],
+                            listener={"proxy_protocol": {"trusted": ["127.0.0.0/8"]}}))
+    client = proxy.connect().send(b"PROXY TCP4 10.1.2.3 10.0.0.1 4444 443\r\n" + request())
+    assert read_message(client).status == 400
+
+
+@pytest.mark.fast
+def test_what_is_neither_tls_nor_http_gets_no_http(lb, server, authority, app):
+    proxy = lb(https_config(server(), certificates=[app]))
+    for said in (b"SSH-2.0-OpenSSH_9.2\r\n", b"get / http/1.1\r\n\r\n", b"\x80\x2e\x01\x00\x02"):
+        assert b"HTTP" not in proxy.connect().send(said).receive_all()
 
 
 @pytest.mark.fast

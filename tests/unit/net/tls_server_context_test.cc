@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <cstring>
+
 #include "tls_rig.h"
 
 #pragma GCC diagnostic ignored "-Wold-style-cast"  // in macros of OpenSSL
@@ -181,6 +183,26 @@ INSTANTIATE_TEST_SUITE_P(
                 "'TLS_AES_128_GCM_SHA256' is of TLS 1.3, whose ciphers are not chosen; this list "
                 "is of 1.2"},
         Ciphers{"AES256-SHA:!AES", "no cipher is left: no cipher match"}));
+
+TEST(TlsServerContext, KnowsARequestInClearByItsFirstWord) {
+  struct Row {
+    const char* said;
+    bool is_http;
+  };
+  for (const Row& row :
+       {Row{"GET / HTTP/1.1\r\n\r\n", true}, Row{"OPTIONS * HTTP/1.1\r\n", true},
+        Row{"M-SEARCH / HTTP/1.1\r\n", true}, Row{"PRI * HTTP/2.0\r\n\r\nSM", true},
+        Row{"SSH-2.0-OpenSSH_9.2\r\n", false}, Row{"get / http/1.1\r\n", false},
+        Row{"GO away\r\n", false}, Row{"          ", false}, Row{"ABCDEFGHIJKLMNOPQ /", false}}) {
+    TlsRig rig;
+    rig.make_server();
+    auto [client, server] = TlsRig::stream_pair();
+    auto session = rig.server_context->accept(server.get());
+    ASSERT_GT(send(client.get(), row.said, strlen(row.said), 0), 0);
+    EXPECT_EQ(session->handshake().outcome, Outcome::failed) << row.said;
+    EXPECT_EQ(session->heard_http(), row.is_http) << row.said;
+  }
+}
 
 }  // namespace
 }  // namespace lb
