@@ -27,7 +27,8 @@ class LoadTable {
   // Gives a counter back; it must stand at zero (checked).
   void release_slot(Counter& counter);
 
-  // The pool's position in its round, shared by all workers and kept over reloads.
+  // The pool's position in its round, shared by all workers and kept over reloads. Each balancer
+  // writes it in its own way, and takes it as it finds it.
   std::atomic<uint64_t>& cursor() { return cursor_; }
   // Who waits until one of these counters goes down.
   WaitLine& line() { return line_; }

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
+#include <memory>
 #include <numeric>
 
 #include "servers.h"
@@ -85,6 +87,71 @@ TEST(LeastConnections, AThousandServersFillEvenly) {
     ASSERT_GE(servers.active(i), 3U);
     ASSERT_LE(servers.active(i), 4U);
   }
+}
+
+struct Traffic {
+  const char* name;
+  double picks_per_ms;
+  size_t under_way;  // at a time
+};
+
+class LeastConnectionsInALargePool : public testing::TestWithParam<Traffic> {
+ protected:
+  static constexpr size_t kServers = 1'000;
+
+  // As many picks as come until then, each of which ends when `under_way` others have begun.
+  void run_until(double end_ms) {
+    for (; now_ms_ < end_ms; now_ms_ += 1 / GetParam().picks_per_ms) {
+      PickContext context{.now_ms = static_cast<int64_t>(now_ms_)};
+      uint32_t index = balancer_->pick(context, {})->index;
+      ++counts_[index];
+      ASSERT_EQ(servers_[index].active()++, 0U) << "while others were idle";
+      under_way_.push_back(index);
+      if (under_way_.size() <= GetParam().under_way) continue;
+      --servers_[under_way_.front()].active();
+      under_way_.pop_front();
+    }
+  }
+
+  Servers servers_ = Servers::equal(kServers);
+  std::unique_ptr<Balancer> balancer_ =
+      make_least_connections(servers_.candidates(), servers_.cursor());
+  std::vector<uint32_t> counts_ = std::vector<uint32_t>(kServers, 0);
+  std::deque<uint32_t> under_way_;
+  double now_ms_ = 1'000'000;
+};
+
+TEST_P(LeastConnectionsInALargePool, TheSpreadIsEvenOverSeconds) {
+  double seconds = std::max(4.0, 20 / GetParam().picks_per_ms);
+  run_until(now_ms_ + 1'000 * seconds);
+  double mean = std::accumulate(counts_.begin(), counts_.end(), 0.0) / kServers;
+  auto [least, most] = std::minmax_element(counts_.begin(), counts_.end());
+  EXPECT_GE(*least, mean * 0.85 - 1);
+  EXPECT_LE(*most, mean * 1.15 + 1);
+}
+
+TEST_P(LeastConnectionsInALargePool, FewServersAreAskedAtATime) {
+  run_until(now_ms_ + 500);
+  std::fill(counts_.begin(), counts_.end(), 0);
+  run_until(now_ms_ + 10);
+  auto asked = kServers - static_cast<size_t>(std::count(counts_.begin(), counts_.end(), 0U));
+  // Those of two windows, and what is under way beyond them.
+  EXPECT_LE(asked, 2 * 67 + GetParam().under_way);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, LeastConnectionsInALargePool,
+                         testing::Values(Traffic{"OneNowAndThen", 0.1, 0}, Traffic{"Slow", 1, 3},
+                                         Traffic{"Quick", 60, 40}, Traffic{"Many", 60, 300},
+                                         Traffic{"NearlyAll", 60, 990}),
+                         [](const auto& row) { return row.param.name; });
+
+TEST(LeastConnections, WhereWeightsDifferTheHeaviestTakeTurnsInALargePoolToo) {
+  std::vector<uint32_t> weights(1'000, 1);
+  for (size_t i : {3, 4, 5, 500, 999}) weights[i] = 10;
+  Servers servers(weights);
+  auto balancer = make_least_connections(servers.candidates(), servers.cursor());
+  std::vector<uint32_t> counts = count_picks(*balancer, 1'000, 500);
+  for (size_t i : {3, 4, 5, 500, 999}) EXPECT_EQ(counts[i], 100U) << i;
 }
 
 }  // namespace
