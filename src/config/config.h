@@ -131,7 +131,7 @@ enum class Balance : uint8_t {
 // What counts for least_load. max: the greater of cpu and network.
 enum class LoadMetric : uint8_t { max, cpu, memory, network };
 
-enum class HashOn { source_ip, source_ip_port, uri, host, header, cookie };
+enum class HashOn { source_ip, source_ip_port, uri, host, header, cookie, sni };
 
 struct ServerConfig {
   std::string name;  // the address as written when none is given

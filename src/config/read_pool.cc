@@ -34,8 +34,8 @@ Scalar<HashOn> hash_on_of_http(std::string& name) {
                                {"uri", HashOn::uri},
                                {"host", HashOn::host},
                                {"header:NAME", HashOn::header},
-                               {"cookie:NAME", HashOn::cookie}},
-                              {{"sni", kNotBuilt}});
+                               {"cookie:NAME", HashOn::cookie},
+                               {"sni", HashOn::sni}});
   auto parse = [words = words.parse, &name](std::string_view text) -> Result<HashOn> {
     auto named = named_key(text, name);
     if (!named) return words(text);
@@ -49,15 +49,18 @@ Scalar<HashOn> hash_on_of_http(std::string& name) {
 void read_hash_on(Section& section, Protocols here, PoolConfig& pool) {
   auto value = section.find("hash_on");
   if (!value) return;
-  auto of_streams =
-      one_of<HashOn>({{"source_ip", HashOn::source_ip}, {"source_ip_port", HashOn::source_ip_port}},
-                     {{"sni", kNotBuilt},
-                      {"uri", kForHttp},
-                      {"host", kForHttp},
-                      {"header:", kForHttp},
-                      {"cookie:", kForHttp}});
+  std::vector<Word<HashOn>> words = {{"source_ip", HashOn::source_ip},
+                                     {"source_ip_port", HashOn::source_ip_port}};
+  std::vector<RefusedWord> refused = {
+      {"uri", kForHttp}, {"host", kForHttp}, {"header:", kForHttp}, {"cookie:", kForHttp}};
+  if (here.any_of(kStreams)) {
+    words.push_back({"sni", HashOn::sni});
+  } else {
+    refused.push_back({"sni", kForStreams});
+  }
   auto hash_on =
-      value->as(here.any_of(Protocol::http) ? hash_on_of_http(pool.hash_name) : of_streams);
+      value->as(here.any_of(Protocol::http) ? hash_on_of_http(pool.hash_name)
+                                            : one_of<HashOn>(std::move(words), std::move(refused)));
   if (!hash_on) return;
   pool.hash_on = *hash_on;
   if (pool.balance != Balance::hash) value->warn_at_key("has no effect without 'balance: hash'");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "l4/tcp_frontend.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "pool/source_key.h"
@@ -10,6 +11,7 @@ namespace lb {
 TcpFrontend::TcpFrontend(WorkerContext& worker, FrontendPlan plan)
     : StreamFrontend(worker, std::move(plan)) {
   make_router();
+  needs_name_ = (router_ && router_->needs_name()) || hashes_names();
   listen();
 }
 
@@ -31,6 +33,7 @@ void TcpFrontend::update(FrontendPlan next) {
   });
   StreamFrontend::update(std::move(next));
   if (other_config) make_router();
+  needs_name_ = (router_ && router_->needs_name()) || hashes_names();
   // Longer ones are found when the deadlines of the old ones come.
   if (other_timeouts) sessions_.for_each([](TcpSession& session) { session.timeouts_changed(); });
 }
@@ -38,6 +41,15 @@ void TcpFrontend::update(FrontendPlan next) {
 void TcpFrontend::make_router() {
   router_.reset();
   if (!config().routes.empty()) router_ = std::make_unique<const TcpRouter>(plan().config);
+}
+
+bool TcpFrontend::hashes_names() const {
+  auto is_by_name = [](const Pool& pool) {
+    return pool.config().balance == Balance::hash && pool.config().hash_on == HashOn::sni;
+  };
+  return (plan().pool && is_by_name(*plan().pool)) ||
+         std::any_of(plan().routed.begin(), plan().routed.end(),
+                     [&](const auto& named) { return is_by_name(*named.second); });
 }
 
 const std::string* TcpFrontend::route(const std::string& server_name, const Address& client) const {

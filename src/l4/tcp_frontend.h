@@ -41,7 +41,7 @@ class TcpFrontend final : public StreamFrontend {
   ClientFirst& client_first() { return client_first_; }
   bool is_routed() const { return router_ != nullptr; }
   // Whether the name that a client asks for decides, and no handshake will tell it.
-  bool peeks_name() const { return router_ && router_->needs_name() && !tls(); }
+  bool peeks_name() const { return needs_name_ && !tls(); }
   // The name of the pool that a client belongs to; null if no route fits.
   const std::string* route(const std::string& server_name, const Address& client) const;
   // One of those that routes name.
@@ -53,8 +53,10 @@ class TcpFrontend final : public StreamFrontend {
   void begin_session(Fd client, const Address& peer) override;
 
   void make_router();
+  bool hashes_names() const;
 
   std::unique_ptr<const TcpRouter> router_;  // null without routes
+  bool needs_name_ = false;                  // for a route, or for a pool's hash
   ClientFirst client_first_;
   IntrusiveList<TcpSession> sessions_;
 };

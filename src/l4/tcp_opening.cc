@@ -137,7 +137,7 @@ TcpOpening::Step TcpOpening::shake_hands(Endpoint& client) {
   is_begun_ |= client.tls->heard();
   switch (transfer.outcome) {
     case Transfer::Outcome::done:
-      server_name_ = client.tls->server_name();
+      server_name_ = comparable_name(client.tls->server_name());
       client.writable.disarm();
       phase_ = Phase::done;
       return Step::done;

@@ -278,8 +278,9 @@ WorkKey TcpSession::key() const {
   }
   if (!pool().needs_key()) return 0;
   const PoolConfig& rules = pool().config();
-  bool with_port = rules.balance == Balance::hash && rules.hash_on == HashOn::source_ip_port;
-  return with_port ? source_ip_port_key(peer_) : source_ip_key(peer_);
+  HashOn hash_on = rules.balance == Balance::hash ? rules.hash_on : HashOn::source_ip;
+  if (hash_on == HashOn::sni && name_key_ != 0) return name_key_;
+  return hash_on == HashOn::source_ip_port ? source_ip_port_key(peer_) : source_ip_key(peer_);
 }
 
 void TcpSession::leave_server(CloseReason reason) {

@@ -117,6 +117,7 @@ class TcpSession final : public InSlab<TcpSession>,
   int64_t client_stalled_ms_ = 0;  // since when the client takes nothing; 0 = it does
   int64_t connect_until_ms_ = 0;   // when the connect under way is late
   int64_t timing_us_ = 0;          // when the connect, then the request, began
+  uint64_t name_key_ = 0;          // of the name that the client asked for; 0 = none
   uint32_t connect_took_us_ = 0;
   // For the access log, since the start; -1 = not yet.
   int32_t queued_ms_ = -1;

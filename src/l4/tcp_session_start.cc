@@ -9,6 +9,7 @@
 #include "l4/tcp_frontend.h"
 #include "l4/tcp_session.h"
 #include "net/socket.h"
+#include "pool/source_key.h"
 
 namespace lb {
 
@@ -85,6 +86,7 @@ void TcpSession::begin(const ProxyHeader& header, std::string_view rest,
     if (pool == nullptr) return end(CloseReason::no_route);
     route_ = *pool;
   }
+  if (!server_name.empty()) name_key_ = server_name_key(server_name);
   SendProxyProtocol version = pool().config().send_proxy_protocol;
   if (version != SendProxyProtocol::off) {
     Address destination =

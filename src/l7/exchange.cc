@@ -11,6 +11,7 @@
 #include "l7/own_response.h"
 #include "l7/route_actions.h"
 #include "l7/router.h"
+#include "net/tls_session.h"
 #include "pool/outlier.h"
 
 namespace lb {
@@ -146,7 +147,10 @@ const Pool& Exchange::pool() {
 
 WorkKey Exchange::key(const Pool& pool) const {
   if (sticky_key_) return WorkKey(*sticky_key_);
-  return pool.needs_key() ? request_key(pool.config(), request_.head, source_) : 0;
+  if (!pool.needs_key()) return 0;
+  const TlsSession* tls = client_.tls();
+  return request_key(pool.config(), request_.head, source_,
+                     tls == nullptr ? std::string_view() : tls->server_name());
 }
 
 void Exchange::follow(Connector::Step step) {

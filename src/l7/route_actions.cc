@@ -160,7 +160,8 @@ size_t choose_share(const HttpRoute& route, const Address& source) {
   return 0;
 }
 
-uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Address& source) {
+uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Address& source,
+                     std::string_view server_name) {
   if (pool.balance != Balance::hash) return source_ip_key(source);
   std::string_view text;
   switch (pool.hash_on) {
@@ -178,6 +179,8 @@ uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Addr
     case HashOn::cookie:
       text = cookie(head, pool.hash_name);
       break;
+    case HashOn::sni:
+      return server_name.empty() ? source_ip_key(source) : server_name_key(server_name);
   }
   return text.empty() ? source_ip_key(source) : hash64(text);
 }

@@ -37,7 +37,8 @@ std::string expand(const std::string& target, const RequestHead& head, bool is_t
 size_t choose_share(const HttpRoute& route, const Address& source);
 
 // The key of a hash balancer. What a request lacks (its header, its cookie) its source stands in
-// for, so that such requests are spread too.
-uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Address& source);
+// for, so that such requests are spread too. `server_name`: what the client asked for by TLS.
+uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Address& source,
+                     std::string_view server_name);
 
 }  // namespace lb

@@ -58,15 +58,12 @@ class Reader {
 };
 
 std::optional<std::string> parse_host_name(std::string_view text) {
-  if (text.ends_with('.')) text.remove_suffix(1);
-  if (text.empty() || text.size() > kMostInName) return {};
-  std::string name;
-  for (char c : text) {
-    bool is_upper = c >= 'A' && c <= 'Z';
-    // Anything that is visible: which names there are is the server's affair.
-    if (c <= ' ' || c > '~') return {};
-    name.push_back(is_upper ? static_cast<char>(c - 'A' + 'a') : c);
-  }
+  std::string name = comparable_name(text);
+  if (name.empty() || name.size() > kMostInName) return {};
+  // Anything that is visible: which names there are is the server's affair.
+  bool is_visible =
+      std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (!is_visible) return {};
   return name;
 }
 
@@ -116,6 +113,15 @@ ClientHello parse_message(std::string_view body) {
 }
 
 }  // namespace
+
+std::string comparable_name(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  std::string result(name);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
 
 ClientHello parse_client_hello(std::string_view bytes) {
   ClientHello incomplete{.state = bytes.size() < kMaxClientHello ? ClientHello::State::incomplete

@@ -20,6 +20,9 @@ struct ClientHello {
   std::string server_name = {};  // SNI in lower case without final dot; "" = none
 };
 
+// A name as it is compared: in lower case, without final dot.
+std::string comparable_name(std::string_view name);
+
 // Records and their headers included; those of today's clients have up to 2 KiB.
 inline constexpr size_t kMaxClientHello = 16 * 1024;
 

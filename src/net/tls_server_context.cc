@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstring>
 #include <map>
 
+#include "net/client_hello.h"
 #include "net/tls_error.h"
 #include "net/tls_options.h"
 
@@ -229,10 +229,7 @@ Status<> TlsServerContext::set_client_auth(ssl_ctx_st* context,
 }
 
 ssl_ctx_st* TlsServerContext::find(std::string_view server_name) const {
-  if (server_name.ends_with('.')) server_name.remove_suffix(1);
-  std::string name(server_name);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string name = comparable_name(server_name);
   auto found = by_name_.find(name);
   // A wildcard stands for one label; ".example.com" is none that a client may ask for.
   size_t dot = name.find('.');

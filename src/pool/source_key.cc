@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/hash.h"
+#include "net/client_hello.h"
 
 namespace lb {
 
@@ -26,6 +27,10 @@ uint64_t source_ip_key(const Address& client) {
 uint64_t source_ip_port_key(const Address& client) {
   // Port 0 is a seed of its own too, so that the two keys are never mixed up.
   return hash64(source_bytes(client), uint64_t{1} + client.port());
+}
+
+uint64_t server_name_key(std::string_view name) {
+  return hash64(comparable_name(name));
 }
 
 }  // namespace lb

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "common/address.h"
 
@@ -16,5 +17,8 @@ uint64_t source_ip_key(const Address& client);
 // The same with the client's port: each connection a key of its own, which a session of several
 // tries keeps.
 uint64_t source_ip_port_key(const Address& client);
+
+// The name that a client asks for by TLS (SNI), without case and final dot; not empty.
+uint64_t server_name_key(std::string_view name);
 
 }  // namespace lb

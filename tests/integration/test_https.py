@@ -91,6 +91,19 @@ def test_alpn(lb, server, authority, app, offered, chosen):
 
 
 @pytest.mark.fast
+def test_a_pool_may_hash_on_the_name_of_the_handshake(lb, server, authority):
+    names = [f"{number}.example" for number in range(12)]
+    proxy = lb(https_config(*(server(names_itself_in_http(name)) for name in "abc"),
+                            certificates=[authority.issue("https-many", *names)],
+                            pool={"balance": "hash", "hash_on": "sni"}))
+    seen = {name: asks(authority.connect(proxy.address, name)).body for name in names}
+    assert len(set(seen.values())) == 3
+    for name in names:
+        assert asks(authority.connect(proxy.address, name)).body == seen[name]
+    assert asks(authority.connect(proxy.address, None)).status == 200
+
+
+@pytest.mark.fast
 def test_certificates_are_chosen_by_name(lb, server, authority, app):
     shop = authority.issue("https-shop", "*.shop.example")
     proxy = lb(https_config(server(names_itself_in_http("a")), certificates=[app, shop]))
@@ -160,7 +173,8 @@ def test_a_client_that_stays_silent_in_its_handshake_is_ended(lb, server, author
 
 @pytest.mark.fast
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"DELETE /x HTTP/1.0\r\n\r\n",
-                                  b"PUT /x HTTP/1.1\r\nContent-Length: 99999\r\n\r\n" + b"x" * 90000])
+                                  b"PUT /x HTTP/1.1\r\nContent-Length: 99999\r\n\r\n" + b"x" * 90000],
+                         ids=["get", "delete", "put"])
 def test_plain_http_at_an_https_port_is_told_so(lb, server, authority, app, said):
     back = server(names_itself_in_http("a"))
     proxy = lb(https_config(back, certificates=[app], listener={"access_log": {}}))
@@ -171,7 +185,8 @@ def test_plain_http_at_an_https_port_is_told_so(lb, server, authority, app, said
                                     "reason": "plain HTTP was sent to an HTTPS port"}
     client.finish()
     client.expect_eof()
-    wait_until(lambda: '"termination":"plain_http"' in proxy.output_file.read_text())
+    wait_until(lambda: '"termination":"plain_http"' in proxy.output_file.read_text(),
+               "the line in the access log")
     assert back.connections == 0
     assert asks(authority.connect(proxy.address)).body == b"a"
 

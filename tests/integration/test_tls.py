@@ -208,6 +208,24 @@ def test_a_flood_of_handshakes_does_not_stall_open_connections(lb, server, autho
 
 
 @pytest.mark.fast
+def test_a_pool_may_hash_on_the_name_of_the_handshake(lb, server, authority, app):
+    names = [f"{number}.example" for number in range(16)]
+    proxy = lb(tls_config(*(server(names_itself(name)) for name in "abc"), certificates=[app],
+                          pool={"balance": "hash", "hash_on": "sni"}))
+    context = authority.client()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def asked(name):
+        raw = proxy.connect()
+        raw.socket = context.wrap_socket(raw.socket, server_hostname=name)
+        return raw.receive_line()
+
+    seen = {name: asked(name) for name in names}
+    assert len(set(seen.values())) == 3
+    assert all(asked(name) == seen[name] for name in names)
+
+
+@pytest.mark.fast
 def test_the_name_of_the_finished_handshake_chooses_the_route(lb, server, authority, app):
     other = authority.issue("other", "db.example")
     config = {
@@ -218,5 +236,6 @@ def test_the_name_of_the_finished_handshake_chooses_the_route(lb, server, author
                   for name in ("db", "rest")},
     }
     proxy = lb(config)
-    assert authority.connect(proxy.address, "db.example").receive_line() == b"db\n"
+    for name in ("db.example", "DB.Example"):
+        assert authority.connect(proxy.address, name).receive_line() == b"db\n"
     assert authority.connect(proxy.address, "app.example").receive_line() == b"rest\n"

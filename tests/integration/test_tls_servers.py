@@ -138,6 +138,21 @@ def test_tls_is_passed_through_by_name(lb, server, authority):
 
 
 @pytest.mark.fast
+def test_a_pool_may_hash_on_the_name_of_tls_that_passes_through(lb, server, authority):
+    names = [f"{number}.example" for number in range(12)]
+    certificate = authority.issue("many", *names)
+    backs = [server(over_tls(certificate, names_itself(name))) for name in "abc"]
+    config = tcp_config(*backs, pool={"balance": "round_robin"})
+    proxy = lb(config)  # a reload makes it look at the name
+    config["pools"]["back"] |= {"balance": "hash", "hash_on": "sni"}
+    proxy.reload(config)
+    seen = {name: authority.connect(proxy.address, name).receive_line() for name in names}
+    assert len(set(seen.values())) == 3
+    for name in names:
+        assert authority.connect(proxy.address, name).receive_line() == seen[name]
+
+
+@pytest.mark.fast
 def test_what_has_no_name_goes_to_the_catch_all(lb, server):
     db, rest = server(names_itself("db")), server(names_itself("rest"))
     proxy = lb(sni_config(db=db, rest=rest))
