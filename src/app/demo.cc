@@ -23,6 +23,9 @@ namespace {
 
 constexpr uint16_t kFirstPort = 8'000;
 constexpr uint16_t kLastPort = 8'999;
+constexpr uint16_t kFirstAdminPort = 9'900;
+constexpr uint16_t kLastAdminPort = 9'999;
+constexpr const char* kToken = "only-for-the-demo";  // the admin address is a loopback one
 constexpr const char* kNames[] = {"red", "green", "blue"};
 constexpr int64_t kSecond_ms = 1'000;
 constexpr milliseconds kLook{10};
@@ -33,6 +36,24 @@ using DemoServers = std::vector<std::unique_ptr<DemoServer>>;
 
 Address loopback(uint16_t port) {
   return *Address::parse_ip("127.0.0.1", port);
+}
+
+// Where the dashboard is, chosen once; the demo goes without one where no port is free.
+const std::optional<Address>& admin_address(const Address& balancer) {
+  static const std::optional<Address> chosen = [&]() -> std::optional<Address> {
+    for (int port = kFirstAdminPort; port <= kLastAdminPort; ++port) {
+      Address address = loopback(static_cast<uint16_t>(port));
+      if (port != balancer.port() && probe_free(address, false)) return address;
+    }
+    return {};
+  }();
+  return chosen;
+}
+
+std::string admin_text(const Address& balancer) {
+  const auto& address = admin_address(balancer);
+  if (!address) return "";
+  return fmt::format("admin: {{address: \"{}\", token: {}}}\n", address->to_string(), kToken);
 }
 
 Result<Address> choose_address(const DemoOptions& options) {
@@ -71,7 +92,8 @@ std::string config_text(const Address& balancer, const DemoServers& servers) {
                         server->address().to_string());
   }
   // The state of the servers is on the screen; the log is for what is not.
-  return text + "runtime: {drain_timeout: 1s, max_connections: 3000}\nlog: {level: warning}\n";
+  return text + "runtime: {drain_timeout: 1s, max_connections: 3000}\nlog: {level: warning}\n" +
+         admin_text(balancer);
 }
 
 std::string reset_text(uint32_t connections) {
@@ -158,6 +180,10 @@ void Demo::introduce() {
   screen_.say(
       "Every 10 s one server is stopped for 5 s; only what is open to it is lost.\n"
       "Ctrl-C ends the demo.\n");
+  if (const auto& admin = admin_address(balancer_)) {
+    screen_.say(fmt::format("Dashboard: http://{}/lb/stats (changes ask for the token {})\n",
+                            admin->to_string(), kToken));
+  }
 }
 
 // Servers whose check has passed come before those not checked yet: clients that began at once

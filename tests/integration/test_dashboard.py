@@ -192,3 +192,15 @@ def test_the_page_is_built_of_its_sources(tmp_path):
         assert (tmp_path / name).read_bytes() == (DASHBOARD / "built" / name).read_bytes(), (
             f"dashboard/built/{name} is not what its sources make: scripts/page")
     assert (ROOT / "scripts/page").exists()
+
+
+def test_the_demo_says_where_it_is(lb):
+    process = lb("", arguments=("demo", "--port", str(free_port())))
+    told = wait_until(lambda: re.search(r"^Dashboard: http://(\S+)/lb/stats \(.* token (\S+)\)$",
+                                        process.output(), re.MULTILINE), "its address")
+    admin = Admin(told[1], told[2])
+    names = {one["name"] for one in admin.get("/api/servers").data}
+    assert names == {"red", "green", "blue"}
+    assert "<title>lb</title>" in admin.get("/lb/stats").text
+    red = admin.server("red", pool="demo")["serverId"]
+    assert admin.put(f"/api/servers/{red}/weight", {"weight": 2}).status == 200
