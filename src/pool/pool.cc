@@ -52,6 +52,16 @@ bool is_avoided(const Server& server, int64_t now_ms) {
   return server.avoid_until_ms.load(std::memory_order_relaxed) > now_ms;
 }
 
+bool is_tried(const Server& server, const Want& want) {
+  return std::find(want.tried.begin(), want.tried.end(), &server) != want.tried.end();
+}
+
+// Whether it serves those who stick to it, by its state.
+bool takes_its_own(const Member& member, int64_t now_ms) {
+  if (member.status == ServerStatus::draining) return now_ms < member.sticks_until_ms;
+  return is_usable(member.status);
+}
+
 void exclude(Exclusions& excluded, const std::vector<Candidate>& candidates,
              const std::vector<const Server*>& tried) {
   for (const Server* server : tried) {
@@ -227,32 +237,31 @@ const Member* Pool::find(uint32_t number) const {
   return &members_[found->second];
 }
 
-bool Pool::may_stick(const Member& member, const Want& want) {
-  bool is_tried =
-      std::find(want.tried.begin(), want.tried.end(), member.server) != want.tried.end();
-  if (is_tried || is_avoided(*member.server, want.now_ms)) return false;
-  if (member.status == ServerStatus::draining) return want.now_ms < member.sticks_until_ms;
-  return is_usable(member.status);
-}
-
 bool Pool::bind(const StickyKey& key, Want& want) const {
-  want.sticky_hash = key.hash;
   want.only = nullptr;
+  want.sticky_hash = key.hash;
   auto number = sticky_->find(key, want.now_ms);
   if (!number) return true;
   const Member* member = find(*number);
-  if (member != nullptr && may_stick(*member, want)) {
-    want.only = member->server;
-    want.limit_of_only = member->limit;
-    return true;
-  }
-  return config_->sticky->fallback == StickyFallback::rebalance;
+  bool may_move = config_->sticky->fallback == StickyFallback::rebalance;
+  if (member == nullptr || !takes_its_own(*member, want.now_ms)) return may_move;
+  bool passes_over = is_tried(*member->server, want) || is_avoided(*member->server, want.now_ms);
+  if (may_move && passes_over) return true;
+  want.only = member->server;
+  want.limit_of_only = member->limit;
+  return true;
+}
+
+bool Pool::is_away(const StickyKey& key, const Server& server, int64_t now_ms) const {
+  auto number = sticky_->find(key, now_ms);
+  const Member* home = number ? find(*number) : nullptr;
+  return home != nullptr && home->server != &server && takes_its_own(*home, now_ms);
 }
 
 void Pool::stick(const WorkKey& key, const Server& server, int64_t now_ms) const {
-  if (!sticky_ || !key.sticky) return;
-  // Another pool's, after a reload: it means nothing here.
-  if (server.pool() == config_->name) sticky_->put(*key.sticky, server.number(), now_ms);
+  // A server of another pool's, after a reload, means nothing here.
+  if (!sticky_ || !key.sticky || server.pool() != config_->name) return;
+  if (!is_away(*key.sticky, server, now_ms)) sticky_->put(*key.sticky, server.number(), now_ms);
 }
 
 void Pool::note_use(const WorkKey& key, int64_t now_ms) const {
@@ -261,6 +270,7 @@ void Pool::note_use(const WorkKey& key, int64_t now_ms) const {
 
 Result<Lease, NoServer> Pool::acquire(const Want& want) const {
   if (want.only != nullptr) {
+    if (is_tried(*want.only, want)) return Unexpected{NoServer::none_usable};
     bool counted = count_one(*want.only, want.limit_of_only, {}) == Count::counted;
     if (counted) return Lease(want.only);
     return Unexpected{NoServer::all_full};

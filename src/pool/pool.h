@@ -93,10 +93,12 @@ class Pool {
 
   // Whether work with a key stays with one server here.
   bool is_sticky() const { return sticky_ != nullptr; }
-  // Whom work with this key belongs to goes into `want`, whose `tried` and `now_ms` count. False:
-  // its server is gone, and it must not have another.
+  // Whom work with this key belongs to goes into `want`, whose `tried` and `now_ms` count. One that
+  // cannot be reached just now is passed over, for this once. False: its server is gone, and it
+  // must not have another.
   bool bind(const StickyKey& key, Want& want) const;
-  // The server accepted the work: it is the key's from now on, if there is one.
+  // The server accepted the work: it is the key's from now on, if there is one, unless the key has
+  // another that it can go back to.
   void stick(const WorkKey& key, const Server& server, int64_t now_ms) const;
   // The key was in use until now.
   void note_use(const WorkKey& key, int64_t now_ms) const;
@@ -115,7 +117,8 @@ class Pool {
 
   std::vector<uint64_t> seeds_of_members() const;  // empty where nothing is hashed
   const Member* find(uint32_t number) const;
-  static bool may_stick(const Member& member, const Want& want);
+  // Whether the key's own server is another than this and may serve it.
+  bool is_away(const StickyKey& key, const Server& server, int64_t now_ms) const;
 
   std::shared_ptr<const PoolConfig> config_;
   std::vector<Member> members_;

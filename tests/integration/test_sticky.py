@@ -65,6 +65,62 @@ def test_weight_zero_keeps_those_who_are_there(lb, three):
     assert newcomers == {"a", "b"}
 
 
+def watched(three, fall):
+    """Servers that are checked often, and believed dead after so many failures."""
+    watched = config(three)
+    watched["pools"]["back"]["health_check"] = {"interval": "50ms", "fast_interval": "50ms", "fall": fall}
+    return watched
+
+
+@pytest.mark.fast
+def test_one_refused_connect_costs_nobody_the_server_that_he_had(lb, three):
+    proxy = lb(watched(three, fall=1000))
+    first = homes(proxy)
+    down = three["b"][0]
+    down.go_down()
+    down.hang_up()
+    away = homes(proxy)
+    for client in CLIENTS:
+        assert away[client] in "ac" if first[client] == "b" else away[client] == first[client]
+    down.come_back()
+    lost = [client for client in CLIENTS if first[client] == "b"]
+    wait_until(lambda: who_answers(proxy, lost[0]) == "b", "the server is no longer passed over")
+    assert homes(proxy) == first
+
+
+@pytest.mark.fast
+def test_clients_of_a_server_that_is_down_move_and_do_not_move_back(lb, three):
+    proxy = lb(watched(three, fall=2))
+    first = homes(proxy)
+    down = three["b"][0]
+    down.go_down()
+    down.hang_up()
+    proxy.wait_log("back/b is unhealthy")
+    moved = homes(proxy)
+    for client in CLIENTS:
+        assert moved[client] in "ac" if first[client] == "b" else moved[client] == first[client]
+    down.come_back()
+    proxy.wait_log("back/b is healthy(?s:.*)back/b is healthy")
+    assert homes(proxy) == moved
+
+
+@pytest.mark.fast
+def test_where_nobody_may_move_a_refused_connect_is_tried_again(lb, three):
+    patient = watched(three, fall=1000)
+    patient["pools"]["back"]["sticky"]["fallback"] = "reject"
+    patient["pools"]["back"]["retries"] = {"attempts": 20, "backoff": "50ms", "max_backoff": "100ms"}
+    proxy = lb(patient)
+    first = homes(proxy)
+    down = three["b"][0]
+    down.go_down()
+    down.hang_up()
+    lost = next(client for client in CLIENTS if first[client] == "b")
+    with proxy.connect(source=f"{lost}:0") as client:
+        proxy.wait_log("b.*refused|connect")
+        down.come_back()
+        assert client.receive_line() == b"b\n"
+
+
 def test_where_nobody_may_move_clients_of_a_server_that_is_gone_are_reset(lb, three):
     proxy = lb(config(three, fallback="reject"))
     first = homes(proxy)

@@ -139,6 +139,41 @@ TEST_F(StickinessTest, ATryThatFailsBindsNobody) {
   EXPECT_EQ(serve(all, 1), second);
 }
 
+TEST_F(StickinessTest, OneRefusedConnectMovesNobodyForGood) {
+  add(3);
+  Pool all = pool();
+  Server* home = serve(all, 1);
+  home->avoid_until_ms = rig_.loop.now_ms() + 10'000;
+  Server* other = serve(all, 1);
+  EXPECT_NE(other, home);
+  EXPECT_EQ(serve(all, 1), other) << "meanwhile it is always the same one";
+  home->avoid_until_ms = 0;
+  EXPECT_EQ(serve(all, 1), home);
+  home->avoid_until_ms = rig_.loop.now_ms() + 10'000;
+  for (Member& member : members_) {
+    if (member.server == home) member.status = ServerStatus::unhealthy;
+  }
+  other = serve(pool(), 1);
+  EXPECT_NE(other, home);
+  home->avoid_until_ms = 0;
+  EXPECT_EQ(serve(all, 1), other) << "it was down, so its users are another's now";
+}
+
+TEST_F(StickinessTest, WhoMustNotMoveTriesItsOwnServerAgain) {
+  add(3);
+  config_->sticky->fallback = StickyFallback::reject;
+  Pool all = pool();
+  Server* home = serve(all, 1);
+  home->avoid_until_ms = rig_.loop.now_ms() + 10'000;
+  EXPECT_EQ(serve(all, 1), home) << "there is nobody else for it";
+  Want want;
+  want.tried.push_back(home);
+  ASSERT_TRUE(all.bind(*key(1).sticky, want));
+  auto lease = all.acquire(want);
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error(), NoServer::none_usable) << "after a pause";
+}
+
 TEST_F(StickinessTest, WhoseServerIsFullWaitsForThatOne) {
   class Owner : public Waiter {
    public:
