@@ -363,6 +363,10 @@ void Process::keeps_failing(Server& server) {
   mailbox_.post([this, failing = &server] { registry_.eject(*failing); });
 }
 
+void Process::overload_changed(Server& server) {
+  mailbox_.post([this, changed = &server] { registry_.follow_response_overload(*changed); });
+}
+
 void Process::advance_states() {
   registry_.advance();
   if (registry_.dirty()) return publish_soon();

@@ -76,6 +76,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   // ControlReports; worker threads.
   void connect_failed(Server& server) override;
   void keeps_failing(Server& server) override;
+  void overload_changed(Server& server) override;
 
   // ControlApi
   int64_t uptime_ms() const override;

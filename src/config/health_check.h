@@ -35,6 +35,8 @@ struct LoadThresholds {
   std::optional<uint32_t> memory = {};
   std::optional<uint32_t> network = {};
 
+  bool any() const { return cpu || memory || network; }
+
   friend bool operator==(const LoadThresholds&, const LoadThresholds&) = default;
 };
 

@@ -7,7 +7,7 @@
 #include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
-#include "health/overload.h"
+#include "pool/overload.h"
 #include "health/probe_tls.h"
 
 namespace lb {

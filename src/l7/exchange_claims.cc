@@ -4,6 +4,7 @@
 #include "l7/route_actions.h"
 #include "l7/router.h"
 #include "l7/stickiness.h"
+#include "pool/overload.h"
 
 namespace lb {
 
@@ -36,7 +37,9 @@ void Exchange::take_load_report(ResponseHead& head) {
   const Field* field = head.find(FieldId::endpoint_load);
   if (field == nullptr) return;
   auto report = parse_load_header(field->value);
-  if (report) server_->server().reported.note(*report, active_ms_);
+  if (report) {
+    note_response_load(server_->server(), *report, pool().config(), frontend_.worker());
+  }
   std::erase_if(head.fields, [](const Field& it) { return it.id == FieldId::endpoint_load; });
 }
 

@@ -91,7 +91,8 @@ class LeastLoad : public Balancer {
     const Entry& entry = servers_[index];
     const ReportedLoad& reported = entry.server->reported;
     ReportedLoad::View view = reported.view(metric_, now_ms);
-    double load = means.load + (view.load - means.load) * view.freshness;
+    // As exact as the means: the only one that reports is as loaded as the mean.
+    double load = means.load + (static_cast<float>(view.load) - means.load) * view.freshness;
     // Without a report all of a server's work began since.
     uint32_t since = reported.is_known() ? reported.begun_since()
                                          : entry.server->active().load(std::memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "pool/overload.h"
 
 namespace lb {
 
@@ -153,6 +154,7 @@ void PoolRegistry::begin_or_end_checks(PoolState& state, bool enabled) {
       facts.health = enabled ? Health::unknown : Health::healthy;
       if (enabled) return;
       facts.overloaded = false;
+      facts.overloaded_in_responses = false;
       facts.agent = AdminState::ready;
     });
   }
@@ -203,6 +205,18 @@ void PoolRegistry::set_health(Server& server, Health health, const std::string& 
 
 void PoolRegistry::set_overloaded(Server& server, bool overloaded, const std::string& reason) {
   change(server, reason, [=](ServerFacts& facts) { facts.overloaded = overloaded; });
+}
+
+void PoolRegistry::follow_response_overload(Server& server) {
+  if (!records_.contains(&server)) return;
+  bool overloaded = server.reported.overloaded_until_ms() > clock_();
+  std::string reason = "its responses no longer report overload";
+  if (overloaded) {
+    const LoadThresholds& thresholds = states_.at(server.pool())->config->health_check.thresholds;
+    reason = overload_in(server.reported.report(), thresholds, true)
+                 .value_or("its responses reported overload");
+  }
+  change(server, reason, [=](ServerFacts& facts) { facts.overloaded_in_responses = overloaded; });
 }
 
 void PoolRegistry::set_admin_state(Server& server, AdminState state, const std::string& reason) {
@@ -271,6 +285,7 @@ void PoolRegistry::advance() {
       if (record.state.facts().ejected && now_ms >= record.ejection.until_ms()) {
         end_ejection(*entry.server, "its ejection is over");
       }
+      if (record.state.facts().overloaded_in_responses) follow_response_overload(*entry.server);
       if (!record.slow_start.active()) continue;
       state->dirty = true;
       if (record.slow_start.percent(state->config->slow_start, now_ms) == SlowStart::kFull) {
@@ -286,10 +301,12 @@ std::optional<int64_t> PoolRegistry::next_advance_ms() const {
   auto consider = [&next_ms](int64_t at_ms) { next_ms = std::min(next_ms.value_or(at_ms), at_ms); };
   for (const auto& [name, state] : states_) {
     const PoolConfig& config = *state->config;
-    if (!config.outlier_detection && config.slow_start.count() == 0) continue;
     for (const Entry& entry : state->entries) {
       const Record& record = records_.at(entry.server.get());
       if (record.state.facts().ejected) consider(record.ejection.until_ms());
+      if (record.state.facts().overloaded_in_responses) {
+        consider(std::max(entry.server->reported.overloaded_until_ms(), now_ms));
+      }
       if (!record.slow_start.active()) continue;
       consider(record.slow_start.next_step_ms(config.slow_start, now_ms));
     }

@@ -61,6 +61,8 @@ class PoolRegistry {
   // interest for one that is removed, and health for one of a pool without checks.
   void set_health(Server& server, Health health, const std::string& reason);
   void set_overloaded(Server& server, bool overloaded, const std::string& reason);
+  // What responses say of overload, as it stands at the server now; it may be one that was freed.
+  void follow_response_overload(Server& server);
   void set_admin_state(Server& server, AdminState state, const std::string& reason);
   void set_agent_wish(Server& server, const AgentWish& wish, const std::string& reason);
   // Live traffic fails there: leaves the server out for a while, unless the pool has no
@@ -69,7 +71,8 @@ class PoolRegistry {
   void eject(Server& server);
   void note_check(const Server& server, CheckRecord record);
 
-  // Ends the ejections that are over, and lets the shares of servers that start slowly grow.
+  // Ends the ejections that are over and overload that no response has confirmed of late, and lets
+  // the shares of servers that start slowly grow.
   void advance();
   // When advance() will have something to do.
   std::optional<int64_t> next_advance_ms() const;

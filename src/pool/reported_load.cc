@@ -72,6 +72,11 @@ int64_t ReportedLoad::usual_ms() const {
   return std::max(std::min(usual, at_most), kShortest_ms);
 }
 
+int64_t ReportedLoad::overloaded_until_ms() const {
+  int64_t overloaded_ms = overloaded_ms_.load(std::memory_order_relaxed);
+  return overloaded_ms == 0 ? 0 : overloaded_ms + kPausesToForget * usual_ms();
+}
+
 LoadReport ReportedLoad::report() const {
   uint64_t figures = figures_.load(std::memory_order_relaxed);
   return {

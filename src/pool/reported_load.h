@@ -30,6 +30,11 @@ class ReportedLoad {
   void note(const LoadReport& report, int64_t now_ms,
             std::chrono::milliseconds usual_at_most = std::chrono::milliseconds(kLongest_ms));
 
+  // A response said at `now_ms` that the server is overloaded; 0: that it is not any more.
+  void note_overload(int64_t now_ms) { overloaded_ms_.store(now_ms, std::memory_order_relaxed); }
+  // For how long that holds, as long as any report is of use; 0: it is not overloaded.
+  int64_t overloaded_until_ms() const;
+
   // It has said something, ever.
   bool is_known() const { return reported_ms_.load(std::memory_order_relaxed) != 0; }
   LoadReport report() const;
@@ -58,6 +63,7 @@ class ReportedLoad {
   std::atomic<int64_t> usual_ms_{0};               // between two reports; 0 = there was one at most
   std::atomic<int64_t> at_most_ms_{0};             // what the last report said of that
   std::atomic<uint64_t> work_{uint64_t{1} << 32};  // number of the last report, work since
+  std::atomic<int64_t> overloaded_ms_{0};          // as a response last said, 0 = it is not
   std::atomic<uint32_t> begun_{0};                 // since the last report, ended or not
   WorkCost cpu_cost_;
   WorkCost network_cost_;

@@ -57,7 +57,8 @@ ServerStatus status_of(const ServerFacts& facts) {
   if (facts.health == Health::unhealthy) return ServerStatus::unhealthy;
   if (facts.ejected) return ServerStatus::ejected;
   if (facts.health == Health::unknown) return ServerStatus::unknown;
-  return facts.overloaded ? ServerStatus::overloaded : ServerStatus::healthy;
+  return facts.overloaded || facts.overloaded_in_responses ? ServerStatus::overloaded
+                                                           : ServerStatus::healthy;
 }
 
 bool is_usable(ServerStatus status) {

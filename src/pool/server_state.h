@@ -33,11 +33,12 @@ const char* to_string(ServerStatus status);
 // Everything that a server's status follows from.
 struct ServerFacts {
   Health health = Health::unknown;
-  bool overloaded = false;
+  bool overloaded = false;  // as its checks say
   bool ejected = false;
   AdminState admin = AdminState::ready;
   bool removed = false;                  // from the configuration, or its name has lost the address
   AdminState agent = AdminState::ready;  // what the agent at the server wants
+  bool overloaded_in_responses = false;  // as its answers to clients say
 };
 
 // The table stands in docs/operations.md: who takes a server out counts before what is known of it.

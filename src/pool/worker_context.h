@@ -27,6 +27,8 @@ class ControlReports {
   virtual void connect_failed(Server& server) = 0;
   // Live traffic failed there as often in a row as outlier_detection allows.
   virtual void keeps_failing(Server& server) = 0;
+  // A response said that it is overloaded, or not any more.
+  virtual void overload_changed(Server& server) = 0;
 };
 
 // The other workers, as one of them sees them.

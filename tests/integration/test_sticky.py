@@ -185,6 +185,32 @@ def test_least_load_goes_by_what_servers_report(lb, server, balance, best):
     assert heard[best] == 50
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize("hot", [0.9, 0.42, 0.33])
+def test_a_server_that_has_not_reported_yet_gets_its_share(lb, server, hot):
+    """By responses alone only those report who are asked."""
+    proxy = lb(http_config(*({"name": name, "address": server(shop(name, cpu))}
+                             for name, cpu in (("hot", hot), ("cool", 0.1))),
+                           pool={"balance": "least_load"}))
+    with proxy.connect() as client:
+        heard = collections.Counter(asks(client).body for _ in range(40))
+    assert heard[b"cool"] >= 30, heard
+
+
+@pytest.mark.fast
+def test_overload_that_responses_tell_sends_new_work_elsewhere(lb, server):
+    checks = server(report())
+    servers = [{"name": name, "address": server(shop(name, cpu))} for name, cpu in (("hot", 0.99), ("cool", 0.1))]
+    check = {"type": "http", "interval": "1s", "port": checks.port, "thresholds": {"cpu": "90%"}}
+    proxy = lb(http_config(*servers, pool={"health_check": check}))
+    wait_until(lambda: proxy.log().count(" is healthy") == 2, "both are healthy")
+    with proxy.connect() as client:
+        asks(client)
+        asks(client)
+        wait_until(lambda: "hot is overloaded (was healthy): cpu 99 % is above 90 %" in proxy.log(), "its overload is known")
+        assert [asks(client).body for _ in range(10)] == [b"cool"] * 10
+
+
 def shop(name, cpu):
     """An application that says who it is and how busy."""
     load = f"endpoint-load-metrics: TEXT cpu_utilization={cpu}"

@@ -44,6 +44,7 @@ class WorkerRig final : private ControlReports, private Peers {
 
   std::vector<Server*> connects_failed;  // as reported to the control thread
   std::vector<Server*> failing;          // likewise
+  std::vector<Server*> overload_changes;
   int wakes = 0;
   int sessions = 0;  // open now
   int sessions_ever = 0;
@@ -54,6 +55,7 @@ class WorkerRig final : private ControlReports, private Peers {
  private:
   void connect_failed(Server& server) override { connects_failed.push_back(&server); }
   void keeps_failing(Server& server) override { failing.push_back(&server); }
+  void overload_changed(Server& server) override { overload_changes.push_back(&server); }
   bool pass_on(const std::string&, ConnectionLimit&, Fd& client, const Address&) override {
     if (!peers_take_all) return false;
     passed_on.push_back(std::move(client));

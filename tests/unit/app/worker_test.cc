@@ -178,6 +178,7 @@ class WorkerTest : public testing::Test, private ControlReports {
 
  private:
   void keeps_failing(Server&) override {}
+  void overload_changed(Server&) override {}
   void connect_failed(Server&) override { ++connects_failed_; }
 };
 

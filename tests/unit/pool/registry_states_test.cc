@@ -57,6 +57,39 @@ TEST_F(RegistryTest, EveryInputTakesAServerOutOfItsGroupAndIsTold) {
   }
 }
 
+TEST_F(RegistryTest, OverloadInResponsesEndsWhenNoneConfirmsIt) {
+  set_pool("web", {server("a", "10.0.0.1:80")});
+  config_.pools["web"].health_check.thresholds = {.cpu = 90};
+  apply();
+  Server& a = *find("web", "a");
+  registry_.set_health(a, Health::healthy, "connected");
+  auto answered = [&](double cpu, int64_t overloaded_ms) {
+    a.reported.note({.cpu = cpu}, now_ms_);
+    a.reported.note_overload(overloaded_ms);
+    registry_.follow_response_overload(a);
+  };
+  answered(0.97, now_ms_);
+  EXPECT_EQ(registry_.status(a), ServerStatus::overloaded);
+  EXPECT_EQ(registry_.report(0).at(0).history.back().reason, "cpu 97 % is above 90 %");
+
+  // Another one confirms it, and gives the usual pause: one second.
+  now_ms_ += 1'000;
+  answered(0.98, now_ms_);
+  EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 3'000);
+  now_ms_ += 2'999;
+  registry_.advance();
+  EXPECT_EQ(registry_.status(a), ServerStatus::overloaded);
+  now_ms_ += 1;
+  registry_.advance();
+  EXPECT_EQ(registry_.status(a), ServerStatus::healthy);
+  EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
+
+  answered(0.99, now_ms_);
+  EXPECT_EQ(registry_.status(a), ServerStatus::overloaded);
+  answered(0.1, 0);
+  EXPECT_EQ(registry_.status(a), ServerStatus::healthy);
+}
+
 TEST_F(OutlierRegistryTest, AnEjectedServerIsBackWhenItsTimeIsOver) {
   set_up(3, 50);
   registry_.eject(at(1));

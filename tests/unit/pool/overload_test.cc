@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "health/overload.h"
+#include "pool/overload.h"
 
 #include <gtest/gtest.h>
 
