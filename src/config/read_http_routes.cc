@@ -2,6 +2,7 @@
 // The section listeners.NAME.routes of http listeners.
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "common/log.h"
 #include "common/uri_path.h"
@@ -16,6 +17,7 @@ constexpr size_t kMostText = 8 * 1024;
 constexpr size_t kMostBody = 64 * 1024;
 constexpr uint32_t kMostWeight = 1000;
 constexpr std::string_view kForTcp = "for tcp listeners only";
+constexpr std::string_view kAsksNobody = "this route asks no server";
 constexpr std::string_view kTokenMarks = "!#$%&'*+-.^_`|~";
 constexpr std::string_view kHostMarks = "-._";
 constexpr std::string_view kIpv6Marks = "[]:";
@@ -95,6 +97,20 @@ Scalar<HostPattern> host_pattern() {
           }};
 }
 
+// As requests have it: what is no ASCII is written as %XX.
+std::optional<std::string> path_of(std::string_view text) {
+  std::string encoded;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      encoded += c;
+    } else {
+      encoded += fmt::format("%{:02X}", byte);
+    }
+  }
+  return normalized_path(encoded);
+}
+
 Scalar<PathPattern> path_pattern() {
   return {"a path such as /a or /a/*", [](std::string_view text) -> Result<PathPattern> {
             PathPattern pattern;
@@ -106,7 +122,7 @@ Scalar<PathPattern> path_pattern() {
             if (text.find_first_of("?# ") != std::string_view::npos) {
               return fail("is a path alone, without '?', '#' or spaces");
             }
-            auto path = normalized_path(text);
+            auto path = path_of(text);
             if (!path) return fail(fmt::format("{} is no path", quote(text)));
             pattern.path = std::move(*path);
             return pattern;
@@ -118,8 +134,9 @@ Scalar<std::string> prefix() {
             if (!text.starts_with('/')) return fail("must begin with /");
             bool bad = std::any_of(text.begin(), text.end(),
                                    [](char c) { return c <= ' ' || c == 0x7f || c == '#'; });
-            if (bad || text.find('?') != std::string_view::npos) return fail("is no path");
-            return std::string(text);
+            auto path = path_of(text);
+            if (bad || !path || text.find('?') != std::string_view::npos) return fail("is no path");
+            return std::move(*path);
           }};
 }
 
@@ -131,7 +148,9 @@ Scalar<std::string> redirect_target() {
             if (!value) return value;
             for (size_t at = text.find('{'); at != std::string_view::npos;
                  at = text.find('{', at + 1)) {
-              std::string_view name = text.substr(at + 1, text.find('}', at) - at - 1);
+              size_t end = text.find('}', at);
+              if (end == std::string_view::npos) return fail("has a '{' without its '}'");
+              std::string_view name = text.substr(at + 1, end - at - 1);
               constexpr std::array<std::string_view, 6> kNames = {"scheme", "host", "port",
                                                                   "uri",    "path", "query"};
               if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
@@ -225,6 +244,10 @@ void read_respond(const Value& value, HttpRoute& route) {
   Section section(value);
   section.read("status", respond.status, whole_number(200, 599));
   section.read("body", respond.body, text(0, kMostBody));
+  bool has_none = respond.status == 204 || respond.status == 205 || respond.status == 304;
+  if (has_none && !respond.body.empty()) {
+    section.find("body")->error(fmt::format("a {} has no body", respond.status));
+  }
   read_pairs(section, "headers", changeable_field(), respond.headers);
   route.respond = std::move(respond);
 }
@@ -238,7 +261,23 @@ void read_split(const Value& value, HttpRoute& route, Draft& draft) {
     all += *weight;
     route.pools.push_back({entry.key(), *weight});
   }
-  if (!route.pools.empty() && all == 0) value.error("gives no pool any weight");
+  bool is_empty = value.is_null() || (value.is_map() && value.entries().empty());
+  if (is_empty || (!route.pools.empty() && all == 0)) value.error("gives no pool any weight");
+}
+
+// A name or an IP address (IPv6 in brackets), and a port behind a colon if it has one.
+bool is_host_and_port(std::string_view text) {
+  size_t end = text.starts_with('[') ? text.find(']') + 1 : std::min(text.find(':'), text.size());
+  std::string_view host = text.substr(0, end);
+  std::string_view port = text.substr(end);
+  bool good = host.starts_with('[')
+                  ? end > 2 && Address::parse_ip(host.substr(1, end - 2), 0)
+                  : !host.empty() && host.size() <= 255 && consists_of(host, kHostMarks);
+  if (!good || port.empty()) return good;
+  uint32_t number = 0;
+  auto parsed = std::from_chars(port.data() + 1, port.data() + port.size(), number);
+  return port[0] == ':' && parsed.ec == std::errc() && parsed.ptr == port.data() + port.size() &&
+         number >= 1 && number <= 65'535;
 }
 
 void read_rewrite(const Value& value, HttpRewrite& rewrite) {
@@ -247,7 +286,7 @@ void read_rewrite(const Value& value, HttpRewrite& rewrite) {
   section.read("add_prefix", rewrite.add_prefix, prefix());
   Scalar<std::string> host{"a host name, with or without a port",
                            [](std::string_view text) -> Result<std::string> {
-                             if (text.empty() || !consists_of(text, "-._[]:")) {
+                             if (!is_host_and_port(text)) {
                                return fail(fmt::format("{} is no host name", quote(text)));
                              }
                              return std::string(text);
@@ -315,6 +354,10 @@ HttpRoute read_route(const Value& value, Draft& draft) {
   std::vector<Value> token_uses;
   if (auto found = section.find("match")) read_match(*found, route.match, token_uses);
   read_action(value, section, route, draft);
+  if (route.redirect || route.respond) {
+    section.does_not_apply({"balance", "rewrite", "request_headers", "timeout"}, kAsksNobody);
+    section.applies_only_as_off({"sticky"}, kAsksNobody);
+  }
   if (auto found = section.find("balance")) {
     read_balance(*found, route.balance.emplace(Balance::round_robin), route.load_metric);
   }

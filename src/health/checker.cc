@@ -7,8 +7,8 @@
 #include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
-#include "pool/overload.h"
 #include "health/probe_tls.h"
+#include "pool/overload.h"
 
 namespace lb {
 

@@ -102,7 +102,7 @@ bool Exchange::is_too_large(uint64_t body) const {
 
 bool Exchange::answer_by_route(const HttpRoute& route) {
   if (route.redirect) {
-    redirect(*route.redirect);
+    redirect(*route.redirect, route.response_headers);
     return true;
   }
   if (!route.respond) return false;
@@ -112,18 +112,20 @@ bool Exchange::answer_by_route(const HttpRoute& route) {
   for (const auto& [name, value] : route.respond->headers) {
     head.fields.push_back({name, value, field_id(name)});
   }
+  apply_header_rules(route.response_headers, head.fields);
   head.length = route.respond->body.size();
   head.body = head.length > 0 ? BodyKind::length : BodyKind::none;
   respond(head, {route.respond->body, true, nullptr}, ExchangeEnd::by_route);
   return true;
 }
 
-void Exchange::redirect(const HttpRedirect& rule) {
+void Exchange::redirect(const HttpRedirect& rule, const HeaderRules& response_headers) {
   std::string location = expand(rule.to, request_.head, origin_.is_tls);
   ResponseHead& head = frontend_.tools().response;
   head.clear();
   head.status = rule.status;
   head.fields.push_back({"Location", location, FieldId::other});
+  apply_header_rules(response_headers, head.fields);
   head.length = 0;
   respond(head, {{}, true, nullptr}, ExchangeEnd::by_route);
 }
@@ -131,7 +133,8 @@ void Exchange::redirect(const HttpRedirect& rule) {
 void Exchange::rewrite(const HttpRoute& route) {
   RequestHead& request = request_.head;
   const HttpRewrite& rules = route.rewrite;
-  if (!rules.strip_prefix.empty() || !rules.add_prefix.empty()) {
+  bool has_path = request.path != "*";  // OPTIONS may ask for the server as a whole
+  if (has_path && (!rules.strip_prefix.empty() || !rules.add_prefix.empty())) {
     request.path = request_.keep(rewritten_path(request.path, rules));
   }
   if (!rules.host.empty()) request.authority = rules.host;

@@ -81,7 +81,7 @@ class Exchange final : public InSlab<Exchange>,
   bool prepare(const RequestHead& head);
   bool is_too_large(uint64_t body) const;
   bool answer_by_route(const HttpRoute& route);
-  void redirect(const HttpRedirect& rule);
+  void redirect(const HttpRedirect& rule, const HeaderRules& response_headers);
   void rewrite(const HttpRoute& route);
   WorkKey key(const Pool& pool) const;
   void take_load_report(ResponseHead& head);
