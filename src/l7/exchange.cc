@@ -20,6 +20,13 @@ namespace {
 
 // What lasts that long was a use of its sticky entry until its end.
 constexpr int64_t kLongWork_ms = 1'000;
+// Of interim responses to one request: whoever sends more has no end in mind.
+constexpr uint32_t kMostInterims = 100;
+
+// RFC 9110, 15.3.5, 15.3.6 and 15.4.5: these end with their heads.
+bool has_content(int status) {
+  return status != 204 && status != 205 && status != 304;
+}
 
 }  // namespace
 
@@ -42,8 +49,9 @@ Exchange::~Exchange() = default;
 void Exchange::begin(const RequestHead& head, const BodyPart& part) {
   body_done_ = part.is_last;
   body_bytes_ = part.bytes.size();
+  expects_100_ = head.expects_continue && body_bytes_ == 0;
   frontend_.cell().bytes_in.add(body_bytes_);
-  hold(part.bytes);
+  hold(part);
   if (!prepare(head)) return;
   follow(connector_.next(pool(), frontend_.worker(), key(pool())));
 }
@@ -52,6 +60,7 @@ void Exchange::begin(const RequestHead& head, const BodyPart& part) {
 bool Exchange::prepare(const RequestHead& head) {
   request_.assign(head);
   RequestHead& request = request_.head;
+  drop_forged_fields(request, origin_);
   if (request.authority.empty()) request.authority = request_.keep(origin_.local.to_string());
   if (!is_normalized(request.path)) {
     auto path = normalized_path(request.path);
@@ -113,9 +122,12 @@ bool Exchange::answer_by_route(const HttpRoute& route) {
     head.fields.push_back({name, value, field_id(name)});
   }
   apply_header_rules(route.response_headers, head.fields);
-  head.length = route.respond->body.size();
-  head.body = head.length > 0 ? BodyKind::length : BodyKind::none;
-  respond(head, {route.respond->body, true, nullptr}, ExchangeEnd::by_route);
+  std::string_view body;
+  if (has_content(head.status)) body = route.respond->body;
+  // A 304 would tell the length of what it does not send.
+  if (head.status != 304) head.length = body.size();
+  head.body = body.empty() ? BodyKind::none : BodyKind::length;
+  respond(head, {body, true, nullptr}, ExchangeEnd::by_route);
   return true;
 }
 
@@ -211,7 +223,8 @@ void Exchange::use(std::unique_ptr<ServerConnection> connection) {
   leased_from_ = routes_;
   request_sent_us_ = queued_us_;
   bool keep = pool().config().http.keep_alive_connections > 0;
-  server_->start(request_.head, keep, {held_, body_done_, nullptr}, *this);
+  const Trailers* trailers = held_trailers_.empty() ? nullptr : &held_trailers_;
+  server_->start(request_.head, keep, {held_, body_done_, trailers}, *this);
   if (int error = server_->failed_connect()) {
     close_server();
     return fail_attempt(error);
@@ -242,12 +255,22 @@ bool Exchange::note_connected(bool ask) {
   return true;
 }
 
-// Keeps a piece of the body for as long as the request may have to be sent (again).
-void Exchange::hold(std::string_view bytes) {
-  if (bytes.empty() || !held_whole_) return;
-  bool may_repeat = !server_ || is_idempotent(request_.head.method) || !server_->has_written();
-  if (may_repeat && (!server_ || held_.size() + bytes.size() <= kMostHeld)) {
-    held_.append(bytes);
+// Whether no server has seen anything of the request yet.
+bool Exchange::is_unsent() const {
+  return !server_ || !server_->has_written();
+}
+
+// Keeps a piece of the body for as long as the request may have to be sent (again): all of it until
+// a server has seen a byte, which on_body() keeps bounded.
+void Exchange::hold(const BodyPart& part) {
+  if (!held_whole_) return;
+  bool fits = held_.size() + part.bytes.size() <= kMostHeld;
+  if (is_unsent() || (fits && is_idempotent(request_.head.method))) {
+    held_.append(part.bytes);
+    if (!part.is_last || part.trailers == nullptr) return;
+    for (const Field& field : *part.trailers) {
+      held_trailers_.push_back({request_.keep(field.name), request_.keep(field.value), field.id});
+    }
     return;
   }
   held_whole_ = false;
@@ -262,18 +285,16 @@ void Exchange::on_body(const BodyPart& part) {
   if (is_too_large(body_bytes_) && state_ != State::upgraded)
     return refuse(413, ExchangeEnd::bad_request);
   body_done_ = part.is_last;
-  hold(part.bytes);
-  if (!server_) {
-    // It is sent when there is a server.
-    if (held_.size() >= kMostHeld && !body_done_) {
-      body_paused_ = true;
-      client_.pause_body();
-    }
-    return;
+  expects_100_ = false;
+  hold(part);
+  if (server_) {
+    active_ms_ = now_ms();
+    server_->send_body(part);
+    if (state_ == State::upgraded && server_->is_broken()) return cut(ExchangeEnd::server_cut);
   }
-  active_ms_ = now_ms();
-  server_->send_body(part);
-  if (server_->is_blocked() && !body_done_) {
+  // Without a server it is sent when there is one.
+  bool is_full = is_unsent() && held_.size() >= kMostHeld;
+  if (!body_done_ && (is_full || (server_ && server_->is_blocked()))) {
     body_paused_ = true;
     client_.pause_body();
   }
@@ -286,6 +307,7 @@ Pipe* Exchange::request_pipe() {
 
 void Exchange::on_server_drained() {
   active_ms_ = now_ms();
+  if (state_ == State::upgraded && server_->is_broken()) return cut(ExchangeEnd::server_cut);
   if (!body_paused_) return;
   body_paused_ = false;
   client_.resume_body();
@@ -310,9 +332,14 @@ void Exchange::refuse(int status, ExchangeEnd why) {
 }
 
 void Exchange::on_interim(const ResponseHead& head) {
-  active_ms_ = now_ms();
+  if (++interims_ > kMostInterims) {
+    close_server();
+    return respond(502, ExchangeEnd::server_nonsense);
+  }
+  if (head.status == 100) expects_100_ = false;
   client_.send_interim(head);
-  if (client_.is_gone()) client_gone();
+  if (client_.is_gone()) return client_gone();
+  if (client_.is_blocked()) server_->pause();
 }
 
 void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
@@ -393,12 +420,14 @@ void Exchange::on_server_failed(ServerFailure failure, int error) {
   follow(step);
 }
 
+// An interim response and a part of a head are something of a response, too.
 bool Exchange::is_repeatable() const {
-  if (!server_->has_written()) return held_whole_;
-  return held_whole_ && is_idempotent(request_.head.method);
+  if (!held_whole_ || server_->bytes_received() > 0) return false;
+  return !server_->has_written() || is_idempotent(request_.head.method);
 }
 
 void Exchange::fail_attempt(int error) {
+  if (!held_whole_) return respond(502, ExchangeEnd::server_failed);
   follow(connector_.failed(error, std::move(lease_), pool(), frontend_.worker(), key(pool())));
 }
 

@@ -55,7 +55,7 @@ class Exchange final : public InSlab<Exchange>,
   bool body_done() const { return body_done_; }
   bool is_upgraded() const { return state_ == State::upgraded; }
   // Whether the client's next body byte is awaited from it, rather than from us.
-  bool awaits_body() const { return !body_done_ && !body_paused_; }
+  bool awaits_body() const { return !body_done_ && !body_paused_ && !expects_100_; }
 
  private:
   enum class State : uint8_t {
@@ -94,7 +94,8 @@ class Exchange final : public InSlab<Exchange>,
   void begin_connect();
   bool note_connected(bool ask);
   void note_response_time();
-  void hold(std::string_view bytes);
+  void hold(const BodyPart& part);
+  bool is_unsent() const;
   bool is_repeatable() const;
   void fail_attempt(int error);
   void respond(int status, ExchangeEnd why);
@@ -125,6 +126,7 @@ class Exchange final : public InSlab<Exchange>,
   std::unique_ptr<KeptRequest> memory_;  // of request_, until it is over
   KeptRequest& request_;
   std::string held_;
+  Trailers held_trailers_;
   Lease lease_;
   Connector connector_{*this};
   std::unique_ptr<ServerConnection> server_;
@@ -141,11 +143,13 @@ class Exchange final : public InSlab<Exchange>,
   uint64_t body_bytes_ = 0;
   uint64_t response_bytes_ = 0;
   int status_ = 0;
+  uint32_t interims_ = 0;
   State state_ = State::choosing;
   bool body_done_ = false;
   bool body_paused_ = false;
-  bool held_whole_ = true;  // held_ is all of the body so far
-  bool stuck_ = false;      // its server is known to be the sticky key's
+  bool expects_100_ = false;  // the client does, and sends no body until it comes
+  bool held_whole_ = true;    // held_ is all of the body so far
+  bool stuck_ = false;        // its server is known to be the sticky key's
   bool tried_stale_ = false;
   bool was_reused_ = false;
   bool response_done_ = false;

@@ -82,8 +82,9 @@ int64_t Exchange::next_deadline_ms() const {
       deadline_ms = std::min(deadline_ms, connect_until_ms_);
       break;
     case State::awaiting:
-      // While the client still sends, its own time limit holds.
-      consider(awaits_body() ? now_ms() : active_ms_, rules->response_timeout);
+      // While the client still sends, or takes nothing, its own time limits hold.
+      consider(awaits_body() || client_.is_blocked() ? now_ms() : active_ms_,
+               rules->response_timeout);
       break;
     case State::responding:
       consider(client_.is_blocked() ? now_ms() : active_ms_, rules->response_body_timeout);

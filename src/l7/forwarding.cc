@@ -130,14 +130,16 @@ Address client_address(const RequestHead& head, const RequestOrigin& origin,
   return client;
 }
 
+void drop_forged_fields(RequestHead& head, const RequestOrigin& origin) {
+  std::erase_if(head.fields, [&](const Field& field) {
+    return (!origin.is_trusted && is_forwarding(field.id)) ||
+           is_forwarding(id_as_cgi_reads(field.name));
+  });
+}
+
 void set_forwarding_fields(KeptRequest& request, const RequestOrigin& origin,
                            const uint64_t (&random)[2]) {
   RequestHead& head = request.head;
-  if (!origin.is_trusted) {
-    std::erase_if(head.fields, [](const Field& field) {
-      return is_forwarding(field.id) || is_forwarding(id_as_cgi_reads(field.name));
-    });
-  }
   std::string_view proto = origin.is_tls ? "https" : "http";
   std::string_view ip = origin.peer.is_ip() ? request.keep(origin.peer.ip_string()) : "unknown";
   append(request, FieldId::via, "Via", kVia);

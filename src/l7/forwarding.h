@@ -20,9 +20,12 @@ struct RequestOrigin {
 Address client_address(const RequestHead& head, const RequestOrigin& origin,
                        const CidrSet& trusted);
 
-// Sets Via, X-Forwarded-For, -Proto and -Host, Forwarded and X-Request-Id. What a client outside
-// the trusted proxies says of them is dropped, however it spells them. `random` is 128 fresh bits
-// for an id.
+// Drops what a client outside the trusted proxies says of itself in forwarding fields, and from
+// everybody those that only some servers take for such ("X_Forwarded_For"): nobody extends them.
+void drop_forged_fields(RequestHead& head, const RequestOrigin& origin);
+
+// Sets Via, X-Forwarded-For, -Proto and -Host, Forwarded and X-Request-Id beside what is there.
+// `random` is 128 fresh bits for an id.
 void set_forwarding_fields(KeptRequest& request, const RequestOrigin& origin,
                            const uint64_t (&random)[2]);
 

@@ -92,7 +92,7 @@ void write_response(const ResponseHead& head, Ending ending, bool chunked, std::
   bool is_streamed = head.body == BodyKind::streamed || head.body == BodyKind::until_close;
   if (is_streamed && chunked) {
     writer.put("Transfer-Encoding: chunked\r\n");
-  } else if (head.length && !is_streamed) {
+  } else if (head.length && !is_streamed && head.status >= 200 && head.status != 204) {
     writer.put("Content-Length: ").number(*head.length).put("\r\n");
   }
   if (head.status == 101) {

@@ -313,6 +313,7 @@ size_t HttpSession::process(char* bytes, size_t size) {
         keep_ = false;
         work_->exchange->refuse(400);
       }
+      if (!body_done_) lower_deadline();  // it may have sent without being told to go on
     } else {
       return used;
     }

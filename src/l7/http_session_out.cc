@@ -75,6 +75,9 @@ void HttpSession::send_interim(const ResponseHead& head) {
   write_response(head, Ending::keep_alive, false, out);
   std::array<iovec, 1> pieces = {piece(out)};
   send(pieces);
+  if (head.status != 100) return;
+  since_ms_ = now_ms();  // from here on it is for the client to send
+  lower_deadline();
 }
 
 void HttpSession::send_response(const ResponseHead& head, const BodyPart& part) {

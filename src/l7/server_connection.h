@@ -61,6 +61,8 @@ class ServerConnection final : public InSlab<ServerConnection>, private Timeout 
   int failed_connect() const { return failed_connect_; }
   // Bytes of the request wait for the server: no more until on_server_drained().
   bool is_blocked() const { return !backlog_.empty() || pipe_.has_kept(); }
+  // It takes no more: what it is sent is lost.
+  bool is_broken() const { return write_broken_; }
   // Nothing has come since the last response, the connection's end neither.
   bool is_silent() const;
   // At least one byte of the present request is on its way.

@@ -45,6 +45,26 @@ TEST(Forwarding, TheClientIsTheRightmostAddressThatIsNotTrusted) {
   }
 }
 
+TEST(Forwarding, WhatNobodyVouchesForIsDropped) {
+  const Field fields[] = {
+      {"X-Forwarded-For", "1.1.1.1", FieldId::x_forwarded_for},
+      {"X-Real-IP", "1.1.1.1", FieldId::x_forwarded_other},
+      {"X_Forwarded_For", "1.1.1.1", FieldId::other},
+      {"x-real_ip", "1.1.1.1", FieldId::other},
+      {"X_Other", "1.1.1.1", FieldId::other},
+  };
+  for (bool is_trusted : {false, true}) {
+    RequestHead head;
+    head.fields.assign(std::begin(fields), std::end(fields));
+    RequestOrigin origin;
+    origin.is_trusted = is_trusted;
+    drop_forged_fields(head, origin);
+    std::string left;
+    for (const Field& field : head.fields) left.append(field.name).append(" ");
+    EXPECT_EQ(left, is_trusted ? "X-Forwarded-For X-Real-IP X_Other " : "X_Other ");
+  }
+}
+
 std::string forwarded(const char* peer, const char* host, bool tls) {
   RequestHead head;
   head.authority = host;
