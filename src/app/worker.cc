@@ -122,10 +122,20 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
       it = frontends_.erase(it);
     }
   }
+  // A listener that takes over another's address has the same sockets.
+  for (auto& [name, heir] : frontends_) {
+    for_each_frontend([&](Frontend& other) {
+      if (&other != heir.get()) other.hand_over_sockets(*heir);
+    });
+  }
   forget_idle_connections();
   // Those that still look for a server find today's, or, where their pool is gone, those it had.
   for (Removed& removed : removed_) {
     removed.frontend->set_pools(snapshot_->pools);
+  }
+  // Sessions of datagrams stay where they are when their listener gets another pool.
+  for (auto& [name, frontend] : frontends_) {
+    if (frontend->config().protocol == Protocol::udp) frontend->set_pools(snapshot_->pools);
   }
   for (const auto& [name, pool] : snapshot_->pools) pool->let_waiters_try();
   team_.loads[index_].version.store(snapshot_->version, std::memory_order_release);
@@ -144,13 +154,7 @@ void Worker::forget_idle_connections() {
 }
 
 void Worker::remove(const std::string& listener, std::unique_ptr<Frontend> frontend) {
-  // A listener that takes over another's address in the same reload has the same sockets.
-  bool others_read = std::any_of(frontends_.begin(), frontends_.end(), [&](const auto& other) {
-    return other.second && other.second.get() != frontend.get() &&
-           other.second->shares_sockets(*frontend);
-  });
   frontend->stop_accepting();
-  if (others_read) frontend->hand_over_sockets();
   Removed removed{listener, std::move(frontend), nullptr};
   removed.end = std::make_unique<Timer>(loop_, [this, gone = removed.frontend.get()] {
     gone->end_sessions(draining_ ? CloseReason::shutting_down : CloseReason::listener_removed);
@@ -167,8 +171,8 @@ void Worker::remove(const std::string& listener, std::unique_ptr<Frontend> front
   removed_.push_back(std::move(removed));
 }
 
-bool Worker::pass_on(const std::string& listener, ConnectionLimit& limit, Fd& client,
-                     const Address& peer) {
+bool Worker::pass_on(const std::string& listener, const std::shared_ptr<ConnectionLimit>& limit,
+                     Fd& client, const Address& peer) {
   auto& loads = team_.loads;
   auto movable = [&](size_t i) {
     uint32_t flows = loads[i].flows.load(std::memory_order_relaxed);
@@ -190,8 +194,8 @@ bool Worker::pass_on(const std::string& listener, ConnectionLimit& limit, Fd& cl
   if (target == index_ || mine <= least + least / 8) return false;
   loads[target].sessions.fetch_add(1, std::memory_order_relaxed);
   Worker* other = team_.workers[target].get();
-  other->mailbox_.post([other, listener, &limit, fd = std::move(client), peer]() mutable {
-    other->take_over(listener, limit, std::move(fd), peer);
+  other->mailbox_.post([other, listener, limit, fd = std::move(client), peer]() mutable {
+    other->take_over(listener, *limit, std::move(fd), peer);
   });
   return true;
 }

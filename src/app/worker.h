@@ -68,8 +68,8 @@ class Worker final : public Peers {
   void post_drain();
 
   // Peers
-  bool pass_on(const std::string& listener, ConnectionLimit& limit, Fd& client,
-               const Address& peer) override;
+  bool pass_on(const std::string& listener, const std::shared_ptr<ConnectionLimit>& limit,
+               Fd& client, const Address& peer) override;
   void session_opened() override;
   void session_closed() override;
   void flow_opened() override;

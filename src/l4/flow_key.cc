@@ -32,4 +32,10 @@ FlowKey FlowKey::of(const Arrival& arrival, uint16_t socket) {
   return key;
 }
 
+uint64_t FlowKey::source_of(const Address& client) {
+  Arrival arrival;
+  std::memcpy(&arrival.peer.base, client.data(), client.length());
+  return of(arrival, 0).source();
+}
+
 }  // namespace lb

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "common/address.h"
 #include "net/datagrams.h"
 
 namespace lb {
@@ -19,6 +20,8 @@ struct FlowKey {
   static FlowKey of(const Arrival& arrival, uint16_t socket);
   // An IPv4 address or an IPv6 /64.
   uint64_t source() const { return high != 0 ? high : low; }
+  // The same of a client that a PROXY header names.
+  static uint64_t source_of(const Address& client);
 
   friend bool operator==(const FlowKey&, const FlowKey&) = default;
 };

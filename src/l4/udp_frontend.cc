@@ -2,12 +2,14 @@
 #include "l4/udp_frontend.h"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 #include <string>
 #include <utility>
 
 #include "common/hash.h"
 #include "common/log.h"
+#include "l4/udp_listening.h"
 #include "net/proxy_protocol.h"
 #include "pool/connector.h"
 
@@ -37,37 +39,9 @@ Dropped dropped_for(CloseReason reason) {
 
 }  // namespace
 
-// One of the listening sockets, while there are sessions that answer from it.
-class UdpFrontend::Listening {
- public:
-  Listening(UdpFrontend& frontend, std::shared_ptr<const Fd> socket, uint16_t number)
-      : frontend_(frontend), socket_(std::move(socket)), number_(number) {
-    readable_.bind<&Listening::on_readable>(frontend.worker().loop, fd(), IoEvent::kRead, this);
-    readable_.arm();
-  }
-
-  int fd() const { return socket_->get(); }
-  uint16_t number() const { return number_; }
-  const std::shared_ptr<const Fd>& socket() const { return socket_; }
-  void read(bool wanted) {
-    if (wanted) {
-      readable_.arm();
-    } else {
-      readable_.disarm();
-    }
-  }
-
- private:
-  void on_readable() { frontend_.receive(*this); }
-
-  UdpFrontend& frontend_;
-  std::shared_ptr<const Fd> socket_;
-  IoEvent readable_;
-  const uint16_t number_;
-};
-
 UdpFrontend::UdpFrontend(WorkerContext& worker, FrontendPlan plan)
     : Frontend(worker, std::move(plan)),
+      left_turn_(worker.loop, [this] { close_left_sockets(); }),
       table_(new_secret(worker)),
       newcomers_turn_(worker.loop, [this] { serve_newcomers(); }),
       leaving_turn_(worker.loop, [this] { leave_servers(); }),
@@ -82,7 +56,9 @@ UdpFrontend::~UdpFrontend() {
 }
 
 void UdpFrontend::update(FrontendPlan next) {
+  former_pools_[config().pool] = plan().pool;
   plan() = std::move(next);
+  former_pools_.erase(config().pool);
   accepting_ = true;
   listen();
   look_at_servers();
@@ -91,33 +67,39 @@ void UdpFrontend::update(FrontendPlan next) {
 
 void UdpFrontend::set_pools(const Pools& pools) {
   Frontend::set_pools(pools);
+  if (table_.size() == 0) former_pools_.clear();
+  for (auto former = former_pools_.begin(); former != former_pools_.end();) {
+    auto today = pools.find(former->first);
+    if (today == pools.end()) {
+      former = former_pools_.erase(former);
+    } else {
+      former++->second = today->second;
+    }
+  }
   look_at_servers();
 }
 
 void UdpFrontend::listen() {
-  std::vector<std::unique_ptr<Listening>> kept;
+  std::vector<std::unique_ptr<Listening>> before;
+  before.swap(listening_);
+  std::move(left_.begin(), left_.end(), std::back_inserter(before));
+  left_.clear();
   for (const auto& socket : plan().sockets) {
-    auto same = std::find_if(listening_.begin(), listening_.end(), [&](const auto& listening) {
+    auto same = std::find_if(before.begin(), before.end(), [&](const auto& listening) {
       return listening && listening->socket() == socket;
     });
-    if (same == listening_.end()) {
-      kept.push_back(std::make_unique<Listening>(*this, socket, next_socket_++));
+    if (same == before.end()) {
+      listening_.push_back(std::make_unique<Listening>(*this, socket, next_socket_++));
     } else {
+      (*same)->left.reset();
       (*same)->read(true);
-      kept.push_back(std::move(*same));
+      listening_.push_back(std::move(*same));
     }
   }
-  listening_.swap(kept);
-  for (auto& gone : kept) {
-    if (!gone) continue;
-    for (auto& sessions : standings_) {
-      sessions.for_each([&](UdpSession& session) {
-        if (session.socket() == gone->fd()) end(session, CloseReason::listener_removed);
-      });
-    }
-    worker().datagrams.writer.flush();
-    worker().loop.retire(std::move(gone));
+  for (auto& gone : before) {
+    if (gone) leave_socket(std::move(gone));
   }
+  for (auto& gone : left_) gone->left->covered = is_covered(*gone);
 }
 
 void UdpFrontend::stop_accepting() {
@@ -125,20 +107,32 @@ void UdpFrontend::stop_accepting() {
   accepting_ = false;
   plan().sockets.clear();
   set_deadline();
-  if (table_.size() == 0) release_sockets();
+  release_if_done();
 }
 
-void UdpFrontend::hand_over_sockets() {
-  for (auto& listening : listening_) listening->read(false);
+void UdpFrontend::hand_over_sockets(const Frontend& heir) {
+  for (auto* sockets : {&listening_, &left_}) {
+    for (auto& listening : *sockets) {
+      bool is_mine = accepting_ && !listening->left;
+      if (!is_mine && heir.reads(listening->socket())) listening->read(false);
+    }
+  }
+}
+
+void UdpFrontend::release_if_done() {
+  if (!accepting_ && table_.size() == 0 && newcomers_.empty()) release_sockets();
 }
 
 void UdpFrontend::release_sockets() {
   worker().datagrams.writer.flush();
-  for (auto& listening : listening_) {
-    listening->read(false);
-    worker().loop.retire(std::move(listening));
+  left_turn_.stop();
+  for (auto* sockets : {&listening_, &left_}) {
+    for (auto& listening : *sockets) {
+      listening->read(false);
+      worker().loop.retire(std::move(listening));
+    }
+    sockets->clear();
   }
-  listening_.clear();
 }
 
 // ---- what comes in ----
@@ -157,29 +151,43 @@ void UdpFrontend::receive(Listening& listening) {
 void UdpFrontend::take(Listening& listening, uint16_t index) {
   Arrival& arrival = reader_->at(index);
   FlowKey key = FlowKey::of(arrival, listening.number());
-  if (plan().datagrams->any() && !passes_limits(key, arrival)) return;
   if (config().proxy_protocol_trusted && header_follows(peer_of(arrival))) {
     return take_apart(listening, key, arrival);
   }
   UdpSession* session = table_.find(key);
+  if (session != nullptr && !waits(*session) && session->batch_first == UdpSession::kNone &&
+      session->must_move(worker().loop.now_ms())) {
+    end(*session, CloseReason::server_down);
+    session = nullptr;
+  }
+  if (session == nullptr) {
+    if (auto reason = refuses(listening, peer_of(arrival))) return drop(*reason, arrival.count());
+  }
+  // Who is not let in takes nothing from the rate of those who are.
+  if (plan().datagrams->any() && !passes_limits(key.source(), arrival)) return;
   if (session == nullptr) return take_new(listening, key, arrival);
   if (waits(*session)) {
-    if (wait_in_line(key, listening.fd(), arrival)) session->queued_until = newcomers_.tail() - 1;
+    if (wait_in_line(key, listening, arrival)) session->queued_until = newcomers_.tail() - 1;
     return;
-  }
-  if (session->batch_first == UdpSession::kNone && session->must_move(worker().loop.now_ms())) {
-    end(*session, CloseReason::server_down);
-    return take_new(listening, key, arrival);
   }
   append(*session, index);
 }
 
+// Why a client without a session gets none.
+std::optional<Dropped> UdpFrontend::refuses(const Listening& listening,
+                                            const Address& client) const {
+  if (!accepting_) return Dropped::draining;
+  if (listening.left && !listening.left->covered) return Dropped::draining;
+  if (!admits(client)) return Dropped::denied;
+  return {};
+}
+
 // Of several that came as one, those that pass are the first.
-bool UdpFrontend::passes_limits(const FlowKey& key, Arrival& arrival) {
+bool UdpFrontend::passes_limits(uint64_t source, Arrival& arrival) {
   int64_t now_us = worker().loop.now_us();
   uint32_t count = arrival.count();
   uint32_t passed = 0;
-  while (passed < count && plan().datagrams->take(key.source(), now_us)) ++passed;
+  while (passed < count && plan().datagrams->take(source, now_us)) ++passed;
   if (passed == count) return true;
   drop(Dropped::over_rate, count - passed);
   arrival.size = passed * arrival.segment;
@@ -220,25 +228,22 @@ void UdpFrontend::take_from_trusted(Listening& listening, const FlowKey& key, Ar
     session = nullptr;
   }
   if (session == nullptr) {
-    if (!accepting_) return drop(Dropped::draining);
-    if (!admits(client)) return drop(Dropped::denied);
-    session = open(key, datagram, listening.fd(), client);
+    if (auto reason = refuses(listening, client)) return drop(*reason);
   }
+  if (plan().datagrams->any() && !passes_limits(FlowKey::source_of(client), datagram)) return;
+  if (session == nullptr) session = open(key, datagram, listening.socket(), client);
   Arrival* one = &datagram;
   if (session != nullptr) deliver(*session, &one, 1);
 }
 
 void UdpFrontend::take_new(Listening& listening, const FlowKey& key, Arrival& arrival) {
-  if (!accepting_) return drop(Dropped::draining, arrival.count());
-  Address client = peer_of(arrival);
-  if (!admits(client)) return drop(Dropped::denied, arrival.count());
   bool other_worker_is_full = table_.size() == 0 && plan().limit->open() >= plan().limit->limit();
   if (new_left_ == 0 || !newcomers_.empty() || other_worker_is_full) {
-    wait_in_line(key, listening.fd(), arrival);
+    wait_in_line(key, listening, arrival);
     return;
   }
   --new_left_;
-  UdpSession* session = open(key, arrival, listening.fd(), client);
+  UdpSession* session = open(key, arrival, listening.socket(), peer_of(arrival));
   Arrival* one = &arrival;
   if (session != nullptr) deliver(*session, &one, 1);
 }
@@ -248,8 +253,9 @@ bool UdpFrontend::waits(const UdpSession& session) const {
   return !newcomers_.empty() && session.queued_until >= newcomers_.head();
 }
 
-bool UdpFrontend::wait_in_line(const FlowKey& key, int socket, const Arrival& arrival) {
-  if (!newcomers_.push(key, socket, arrival)) {
+bool UdpFrontend::wait_in_line(const FlowKey& key, const Listening& listening,
+                               const Arrival& arrival) {
+  if (!newcomers_.push(key, listening.socket(), arrival)) {
     drop(Dropped::newcomers, arrival.count());
     return false;
   }
@@ -277,6 +283,7 @@ void UdpFrontend::serve_newcomers() {
     deliver(*session, &one, 1);
   }
   if (!newcomers_.empty()) newcomers_turn_.start(std::chrono::milliseconds(0));
+  release_if_done();
 }
 
 // ---- what goes out ----
@@ -321,7 +328,7 @@ void UdpFrontend::deliver(UdpSession& session, Arrival* const* arrivals, size_t 
 void UdpFrontend::deliver_again(UdpSession& session, Arrival* const* arrivals, size_t count,
                                 uint32_t done) {
   FlowKey key = session.key();
-  int socket = session.socket();
+  std::shared_ptr<const Fd> socket = session.socket();
   Address client = session.client();
   server_unreachable(session);
   UdpSession* next = nullptr;
@@ -350,15 +357,15 @@ void UdpFrontend::server_unreachable(UdpSession& session) {
 
 // ---- sessions ----
 
-UdpSession* UdpFrontend::open(const FlowKey& key, const Arrival& first, int socket,
-                              const Address& client) {
+UdpSession* UdpFrontend::open(const FlowKey& key, const Arrival& first,
+                              std::shared_ptr<const Fd> socket, const Address& client) {
   while (!plan().limit->take()) {
     if (!evict_one()) {
       drop(Dropped::no_server, first.count());
       return nullptr;
     }
   }
-  auto session = std::make_unique<UdpSession>(*this, key, first, socket, client);
+  auto session = std::make_unique<UdpSession>(*this, key, first, std::move(socket), client);
   if (auto refusal = session->begin()) {
     plan().limit->give_back();
     drop(dropped_for(*refusal), first.count());
@@ -415,7 +422,7 @@ void UdpFrontend::end(UdpSession& session, CloseReason reason) {
   worker().loop.retire(std::unique_ptr<UdpSession>(&session));
   plan().limit->give_back();
   worker().peers.flow_closed();
-  if (!accepting_ && table_.size() == 0) release_sockets();
+  release_if_done();
 }
 
 // While it drains, a client that has been silent for a moment is taken to be done.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/intrusive_list.h"
@@ -35,7 +36,7 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void update(FrontendPlan plan) override;
   void set_pools(const Pools& pools) override;
   void stop_accepting() override;
-  void hand_over_sockets() override;
+  void hand_over_sockets(const Frontend& heir) override;
   void leave_server(const Server* server, CloseReason reason) override;
   void end_sessions(CloseReason reason) override;
   bool make_room() override;
@@ -56,6 +57,9 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   using Standings = std::array<IntrusiveList<UdpSession>, kUdpStandings>;
 
   void listen();
+  void leave_socket(std::unique_ptr<Listening> gone);
+  void close_left_sockets();
+  bool is_covered(const Listening& gone) const;
   void look_at_servers();
   void leave_servers();
   void end_departed();
@@ -66,9 +70,10 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void take_apart(Listening& listening, const FlowKey& key, const Arrival& together);
   void take_from_trusted(Listening& listening, const FlowKey& key, Arrival& datagram);
   void take_new(Listening& listening, const FlowKey& key, Arrival& arrival);
-  bool passes_limits(const FlowKey& key, Arrival& arrival);
+  std::optional<Dropped> refuses(const Listening& listening, const Address& client) const;
+  bool passes_limits(uint64_t source, Arrival& arrival);
   bool waits(const UdpSession& session) const;
-  bool wait_in_line(const FlowKey& key, int socket, const Arrival& arrival);
+  bool wait_in_line(const FlowKey& key, const Listening& listening, const Arrival& arrival);
   void serve_newcomers();
 
   // What goes out.
@@ -78,7 +83,8 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void deliver(UdpSession& session, Arrival* const* arrivals, size_t count);
   void deliver_again(UdpSession& session, Arrival* const* arrivals, size_t count, uint32_t done);
 
-  UdpSession* open(const FlowKey& key, const Arrival& first, int socket, const Address& client);
+  UdpSession* open(const FlowKey& key, const Arrival& first, std::shared_ptr<const Fd> socket,
+                   const Address& client);
   bool evict_one();
   void on_timeout() override;
   void set_deadline();
@@ -86,13 +92,18 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void drop(Dropped reason, uint64_t count = 1);
   void end_turn() override;
   void release_sockets();
+  void release_if_done();
 
   static constexpr size_t kNewPerTurn = 32;
   static constexpr int kBatchesPerTurn = 16;
   static constexpr int kMostStalls = 50;  // of a millisecond each
   static constexpr int64_t kDrainIdle_ms = 2'000;
+  static constexpr int64_t kLeavingPause_ms = 500;
 
   std::vector<std::unique_ptr<Listening>> listening_;
+  // Of addresses that the listener has no more, while sessions answer from them.
+  std::vector<std::unique_ptr<Listening>> left_;
+  Timer left_turn_;
   FlowTable<UdpSession> table_;
   Standings standings_;  // each in the order of last use
   DatagramReader* reader_ = nullptr;
@@ -101,7 +112,8 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   UdpNewcomers newcomers_;
   Timer newcomers_turn_;
   size_t new_left_ = kNewPerTurn;  // sessions that this turn may still make
-  int stalls_ = 0;  // turns that the first newcomer has waited for another worker to make room
+  int stalls_ = 0;      // turns that the first newcomer has waited for another worker to make room
+  Pools former_pools_;  // of earlier snapshots' listener: sessions may be with their servers
   LeavingServers leaving_;
   Timer leaving_turn_;
   std::vector<const Server*> departed_;  // removed, with sessions that end soon; only compared

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-// How a listener's sessions leave servers that are down, drain or were removed.
+// How a listener's sessions leave servers that are down, drain or were removed, and sockets of an
+// address that is the listener's no more.
 #include <algorithm>
 #include <chrono>
 #include <vector>
 
 #include "l4/udp_frontend.h"
+#include "l4/udp_listening.h"
+#include "net/socket.h"
 
 namespace lb {
 
@@ -26,7 +29,11 @@ void UdpFrontend::leave_servers() {
 }
 
 void UdpFrontend::look_at_servers() {
-  leaving_.update(pool().members(), worker().loop.now_ms(), plan().drain_timeout.count());
+  std::vector<Member> members = pool().members();
+  for (const auto& [name, former] : former_pools_) {
+    members.insert(members.end(), former->members().begin(), former->members().end());
+  }
+  leaving_.update(members, worker().loop.now_ms(), plan().drain_timeout.count());
   leave_servers();
 }
 
@@ -60,7 +67,55 @@ void UdpFrontend::end_departed() {
   departed_.clear();
 }
 
+// What was sent there before is served; then only who has a session.
+void UdpFrontend::leave_socket(std::unique_ptr<Listening> gone) {
+  if (!gone->left) {
+    receive(*gone);
+    gone->left.emplace(worker().loop.now_ms() + plan().drain_timeout.count());
+  }
+  left_.push_back(std::move(gone));
+  if (left_turn_.pending()) return;
+  left_turn_.start(std::min(plan().drain_timeout, std::chrono::milliseconds(kLeavingPause_ms)));
+}
+
+bool UdpFrontend::is_covered(const Listening& gone) const {
+  uint16_t port = local_address(gone.fd()).port();
+  return std::any_of(listening_.begin(), listening_.end(), [&](const auto& listening) {
+    Address address = local_address(listening->fd());
+    return address.is_wildcard() && address.port() == port;
+  });
+}
+
+// A client that has been silent for a moment is taken to be done, as when the listener goes.
+void UdpFrontend::close_left_sockets() {
+  int64_t now_ms = worker().loop.now_ms();
+  std::vector<std::unique_ptr<Listening>> left;
+  left.swap(left_);
+  worker().datagrams.writer.flush();
+  for (auto& listening : left) {
+    bool is_due = listening->left->until_ms <= now_ms;
+    bool in_use = !is_due && !newcomers_.empty();
+    for (auto& sessions : standings_) {
+      sessions.for_each([&](UdpSession& session) {
+        if (session.socket() != listening->socket()) return;
+        if (is_due) return end(session, CloseReason::listener_removed);
+        bool is_silent = session.active_ms() + kDrainIdle_ms <= now_ms;
+        if (is_silent) return end(session, CloseReason::idle_timeout);
+        in_use = true;
+      });
+    }
+    if (in_use) {
+      left_.push_back(std::move(listening));
+    } else {
+      listening->read(false);
+      worker().loop.retire(std::move(listening));
+    }
+  }
+  if (!left_.empty()) left_turn_.start(std::chrono::milliseconds(kLeavingPause_ms));
+}
+
 void UdpFrontend::end_sessions(CloseReason reason) {
+  while (!newcomers_.empty()) drop(Dropped::draining, newcomers_.pop().arrival.count());
   for (auto& sessions : standings_) {
     sessions.for_each([&](UdpSession& session) { end(session, reason); });
   }

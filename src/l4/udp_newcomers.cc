@@ -6,10 +6,11 @@
 
 namespace lb {
 
-bool UdpNewcomers::push(const FlowKey& key, int socket, const Arrival& arrival) {
+bool UdpNewcomers::push(const FlowKey& key, std::shared_ptr<const Fd> socket,
+                        const Arrival& arrival) {
   if (items_.size() >= kMost || bytes_ + arrival.size > kMostBytes) return false;
   // A session costs more than this copy, and these are new clients, not the datagrams of a flow.
-  Item item{key, socket, arrival, std::make_unique<char[]>(arrival.size)};
+  Item item{key, std::move(socket), arrival, std::make_unique<char[]>(arrival.size)};
   std::memcpy(item.bytes.get(), arrival.bytes, arrival.size);
   item.arrival.bytes = item.bytes.get();
   bytes_ += arrival.size;

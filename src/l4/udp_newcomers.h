@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 
+#include "common/fd.h"
 #include "l4/flow_table.h"
 #include "net/datagrams.h"
 
@@ -21,13 +22,13 @@ class UdpNewcomers {
 
   struct Item {
     FlowKey key;
-    int socket;  // the listening one
+    std::shared_ptr<const Fd> socket;  // the listening one
     Arrival arrival;
     std::unique_ptr<char[]> bytes;
   };
 
   // False: there is no room for it.
-  bool push(const FlowKey& key, int socket, const Arrival& arrival);
+  bool push(const FlowKey& key, std::shared_ptr<const Fd> socket, const Arrival& arrival);
   Item pop();
   bool empty() const { return items_.empty(); }
 

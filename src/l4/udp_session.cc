@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "l4/udp_frontend.h"
 #include "net/proxy_protocol.h"
@@ -35,14 +36,14 @@ Endpoint4or6 endpoint_of(const Address& address) {
 
 }  // namespace
 
-UdpSession::UdpSession(UdpFrontend& frontend, const FlowKey& key, const Arrival& first, int socket,
-                       const Address& client)
+UdpSession::UdpSession(UdpFrontend& frontend, const FlowKey& key, const Arrival& first,
+                       std::shared_ptr<const Fd> socket, const Address& client)
     : frontend_(frontend),
       key_(key),
       peer_(first.peer),
       client_(endpoint_of(client)),
       local_(first.local),
-      socket_(socket),
+      socket_(std::move(socket)),
       proxied_(
           frontend.header_follows(Address::from_sockaddr(&first.peer.base, first.peer.length()))),
       active_ms_(frontend.worker().loop.now_ms()) {}
@@ -147,7 +148,7 @@ bool UdpSession::must_move(int64_t now_ms) const {
 }
 
 Address UdpSession::destination() const {
-  Address listening = local_address(socket_);
+  Address listening = local_address(socket_->get());
   if (local_.family == 0) return listening;
   Endpoint4or6 to;
   if (local_.family == AF_INET) {
@@ -283,7 +284,7 @@ void UdpSession::take_one() {
     return;
   }
   auto size = static_cast<uint32_t>(got);
-  writer.add(socket_, peer_, local_, size, segment, frontend_.not_sent());
+  writer.add(socket_->get(), peer_, local_, size, segment, frontend_.not_sent());
   if (!count_reply(segment > 0 ? (size + segment - 1) / segment : 1, size)) {
     frontend_.end(*this, CloseReason::finished);
   }
@@ -294,7 +295,7 @@ void UdpSession::take_many() {
   size_t count = reader.receive(fd_.get());
   if (count < kBurst) single_ = kSingleTurns;
   if (is_unreachable(reader.error())) return frontend_.server_unreachable(*this);
-  DatagramRun run(socket_, peer_, local_);
+  DatagramRun run(socket_->get(), peer_, local_);
   bool goes_on = true;
   uint32_t replies = 0;
   for (size_t i = 0; i < count && goes_on; ++i) {

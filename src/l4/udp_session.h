@@ -35,8 +35,8 @@ class UdpSession final : public ListHook {
     int error = 0;         // the server cannot be reached: what follows `done` was not sent
   };
 
-  UdpSession(UdpFrontend& frontend, const FlowKey& key, const Arrival& first, int socket,
-             const Address& client);
+  UdpSession(UdpFrontend& frontend, const FlowKey& key, const Arrival& first,
+             std::shared_ptr<const Fd> socket, const Address& client);
   ~UdpSession();
   UdpSession(const UdpSession&) = delete;
   UdpSession& operator=(const UdpSession&) = delete;
@@ -49,7 +49,7 @@ class UdpSession final : public ListHook {
 
   const FlowKey& key() const { return key_; }
   Server* server() const { return lease_.server(); }
-  int socket() const { return socket_; }
+  const std::shared_ptr<const Fd>& socket() const { return socket_; }
   UdpStanding standing() const { return standing_; }
   int64_t active_ms() const { return active_ms_; }
   Address client() const;
@@ -89,10 +89,11 @@ class UdpSession final : public ListHook {
   Lease lease_;
   std::shared_ptr<ServerPorts> ports_;
   FlowKey key_;
-  Endpoint4or6 peer_;       // where replies go
-  Endpoint4or6 client_;     // the same, or the PROXY header's source
-  LocalAddress local_;      // where they come from
-  int socket_;              // the listening one
+  Endpoint4or6 peer_;    // where replies go
+  Endpoint4or6 client_;  // the same, or the PROXY header's source
+  LocalAddress local_;   // where they come from
+  // The listening one; open for as long as anything is sent from it.
+  const std::shared_ptr<const Fd> socket_;
   ServerPorts::Port port_;  // of its own socket
   bool proxied_;
   bool moving_ = false;

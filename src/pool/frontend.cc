@@ -23,10 +23,8 @@ bool Frontend::header_follows(const Address& peer) const {
   return trusted && (peer.is_unix() || trusted->contains(peer));
 }
 
-bool Frontend::shares_sockets(const Frontend& other) const {
-  const auto& sockets = plan_.sockets;
-  return std::find_first_of(sockets.begin(), sockets.end(), other.plan_.sockets.begin(),
-                            other.plan_.sockets.end()) != sockets.end();
+bool Frontend::reads(const std::shared_ptr<const Fd>& socket) const {
+  return std::find(plan_.sockets.begin(), plan_.sockets.end(), socket) != plan_.sockets.end();
 }
 
 bool Frontend::admits(const Address& client) const {

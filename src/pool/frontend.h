@@ -55,15 +55,16 @@ class Frontend {
   // A newer snapshot: open sessions go on, under the new settings; unchanged sockets are not
   // touched.
   virtual void update(FrontendPlan plan) = 0;
-  // The pools of a newer snapshot, for a listener that is gone and still has sessions. A pool that
-  // is gone too stays as it was.
+  // All pools of a newer snapshot: sessions may be with servers of another than today's. For a
+  // listener that is gone, too; a pool that is gone then stays as it was.
   virtual void set_pools(const Pools& pools);
   // There may be room under a connection limit again.
   virtual void resume_accepting() {}
   // Serves what is queued at the sockets, then lets go of them.
   virtual void stop_accepting() = 0;
-  // After stop_accepting(): another listener has these sockets now, and reads them.
-  virtual void hand_over_sockets() {}
+  // After update() or stop_accepting(): what was left here and is the other listener's now is read
+  // there alone.
+  virtual void hand_over_sockets(const Frontend& /*heir*/) {}
   // Takes over a connection that another worker counted and accepted. False: there are none in
   // this protocol, and `client` is the caller's still.
   virtual bool serve(Fd& /*client*/, const Address& /*peer*/) { return false; }
@@ -81,7 +82,7 @@ class Frontend {
   // Where this worker counts what its clients do.
   ListenerCell& cell() const { return plan_.stats->cell(worker_.index); }
   const std::shared_ptr<const TlsServerContext>& tls() const { return plan_.tls; }
-  bool shares_sockets(const Frontend& other) const;
+  bool reads(const std::shared_ptr<const Fd>& socket) const;
   // Null where none is kept.
   const AccessLog* access_log() const { return plan_.access_log.get(); }
   // Whether what comes from this peer begins with a PROXY header.

@@ -65,7 +65,7 @@ void StreamFrontend::accepted(Fd client, const Address& peer) {
     log::debug("listener {}: {} denied", config().name, peer.to_string());
     return;
   }
-  if (worker().peers.pass_on(config().name, *plan().limit, client, peer)) return;
+  if (worker().peers.pass_on(config().name, plan().limit, client, peer)) return;
   worker().peers.session_opened();
   cell().connections.add();
   begin_session(std::move(client), peer);

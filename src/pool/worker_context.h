@@ -38,8 +38,8 @@ class Peers {
   // Passes a new connection on when this worker is clearly above the least loaded one: few
   // long-lived connections would else stay where SO_REUSEPORT happened to put them. On success
   // `client` is empty and its counts, one of them at `limit`, have moved along.
-  virtual bool pass_on(const std::string& listener, ConnectionLimit& limit, Fd& client,
-                       const Address& peer) = 0;
+  virtual bool pass_on(const std::string& listener, const std::shared_ptr<ConnectionLimit>& limit,
+                       Fd& client, const Address& peer) = 0;
   // This worker has one open session more or less.
   virtual void session_opened() = 0;
   virtual void session_closed() = 0;

@@ -56,7 +56,8 @@ class WorkerRig final : private ControlReports, private Peers {
   void connect_failed(Server& server) override { connects_failed.push_back(&server); }
   void keeps_failing(Server& server) override { failing.push_back(&server); }
   void overload_changed(Server& server) override { overload_changes.push_back(&server); }
-  bool pass_on(const std::string&, ConnectionLimit&, Fd& client, const Address&) override {
+  bool pass_on(const std::string&, const std::shared_ptr<ConnectionLimit>&, Fd& client,
+               const Address&) override {
     if (!peers_take_all) return false;
     passed_on.push_back(std::move(client));
     return true;
