@@ -7,6 +7,21 @@
 
 namespace lb {
 
+namespace {
+
+// What each may have at most, so that all of them together have no more than `left`.
+uint64_t equal_share(uint64_t left, std::vector<uint64_t> wanted) {
+  std::sort(wanted.begin(), wanted.end());
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    uint64_t share = left / (wanted.size() - i);
+    if (wanted[i] > share) return share;
+    left -= wanted[i];
+  }
+  return UINT64_MAX;
+}
+
+}  // namespace
+
 uint64_t raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -18,7 +33,8 @@ uint64_t raise_descriptor_limit() {
 }
 
 DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
-                                uint32_t wanted_connections, uint64_t wanted_sessions) {
+                                uint32_t wanted_connections,
+                                const std::vector<uint32_t>& wanted_sessions) {
   DescriptorPlan plan{.limit = limit};
   // An eighth of all for pipes: a stream without one is copied, which costs time but works.
   plan.pipes_per_worker = std::min<size_t>(256, limit / 8 / 2 / workers);
@@ -26,17 +42,14 @@ DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
   constexpr uint64_t kProcess = 64;
   uint64_t taken = plan.pipes_per_worker * workers * 2 + workers * kPerWorker + others + kProcess;
   uint64_t left = limit > taken ? limit - taken : 2;
-  uint64_t for_sessions = wanted_sessions;
-  uint64_t wanted = uint64_t{2} * wanted_connections + wanted_sessions;
-  if (wanted > left) {
-    // In floating point, for the product may be too large.
-    for_sessions =
-        static_cast<uint64_t>(static_cast<double>(left) * static_cast<double>(wanted_sessions) /
-                              static_cast<double>(wanted));
+  std::vector<uint64_t> wanted(wanted_sessions.begin(), wanted_sessions.end());
+  wanted.push_back(uint64_t{2} * wanted_connections);
+  uint64_t most = equal_share(left, wanted);
+  for (uint32_t sessions : wanted_sessions) {
+    plan.max_sessions.push_back(static_cast<uint32_t>(std::min<uint64_t>(sessions, most)));
   }
-  plan.max_sessions = static_cast<uint32_t>(std::min<uint64_t>(for_sessions, UINT32_MAX));
   plan.max_connections = static_cast<uint32_t>(
-      std::min<uint64_t>(wanted_connections, std::max<uint64_t>((left - for_sessions) / 2, 1)));
+      std::min<uint64_t>(wanted_connections, std::max<uint64_t>(most / 2, 1)));
   return plan;
 }
 

@@ -3,24 +3,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace lb {
 
 // How the process's descriptors are shared out.
 struct DescriptorPlan {
-  uint64_t limit = 0;            // RLIMIT_NOFILE
-  uint32_t max_connections = 0;  // what the limit allows, two descriptors each
-  uint32_t max_sessions = 0;     // of udp, one descriptor each
-  size_t pipes_per_worker = 0;   // for splice(2), two descriptors each
+  uint64_t limit = 0;                       // RLIMIT_NOFILE
+  uint32_t max_connections = 0;             // what the limit allows, two descriptors each
+  std::vector<uint32_t> max_sessions = {};  // of each udp listener, one descriptor each
+  size_t pipes_per_worker = 0;              // for splice(2), two descriptors each
 };
 
 // Raises the soft limit to the hard one.
 uint64_t raise_descriptor_limit();
 
-// `others` are needed besides connections and sessions: listening sockets, checks, logs. What does
-// not suffice for both is shared out in the proportion of what they want.
+// `others` are needed besides connections and sessions: listening sockets, checks, logs. Where the
+// rest does not suffice who wants little gets all of it, and those who want more than an equal
+// share get as much as each other.
 DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
-                                uint32_t wanted_connections, uint64_t wanted_sessions = 0);
+                                uint32_t wanted_connections,
+                                const std::vector<uint32_t>& wanted_sessions = {});
 
 // Decides when to warn that a plan allows fewer connections than wanted: the first time, and when
 // the number has moved by more than an eighth since. One thread.

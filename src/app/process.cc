@@ -416,6 +416,7 @@ void Process::keep_house() {
     }
   }
   std::erase_if(draining_sockets_, [](const auto& entry) { return !entry.second->in_use(); });
+  forget_limits();
   if (uint64_t lost = log::lost(); lost != log_lines_lost_) {
     log::warning("{} log lines were lost: the output is too slow", lost - log_lines_lost_);
     log_lines_lost_ = lost;

@@ -144,9 +144,10 @@ class Process final : public ControlReports, public admin::ControlApi {
   void lists_changed();
   Status<> check_reload(const Config& config) const;
   Status<> open_admin();
-  void plan_sessions(const Config& config, const DescriptorPlan& plan, uint64_t wanted);
+  void plan_sessions(const Config& config, const DescriptorPlan& plan);
   ListenerPlan plan_listener(const ListenerConfig& listener, const Pools& pools);
   std::shared_ptr<ConnectionLimit> limit_of(const ListenerConfig& listener);
+  void forget_limits();
   void replace_sockets(SocketGroups sockets);
   void update_members();
   void plan_connections();
@@ -211,7 +212,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::map<std::string, LoweredConnections> lowered_sessions_;  // by udp listener
   // Of removed listeners, while sessions still answer from them; wanted again they are taken back.
   SocketGroups draining_sockets_;
-  // By listener, for good: connections of a removed one still count there.
+  // By listener; connections of a removed one still count there.
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::map<std::string, std::shared_ptr<DatagramLimits>> datagram_limits_;
   std::map<std::string, uint32_t> max_sessions_;  // of udp listeners, as lowered to what there is

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "app/process.h"
 #include "common/log.h"
@@ -32,10 +33,10 @@ void Process::plan_connections() {
   if (admin_) others += 1 + admin::HttpLimits{}.connections;
   registry_.for_each([&others](const Server&, const PoolConfig&) { ++others; });  // one check each
   uint32_t wanted = 0;
-  uint64_t sessions = 0;
+  std::vector<uint32_t> sessions;
   for (const auto& [name, listener] : config_->listeners) {
     if (listener.protocol == Protocol::udp) {
-      sessions += listener.udp_max_sessions;
+      sessions.push_back(listener.udp_max_sessions);
     } else {
       wanted = config_->runtime.max_connections;
     }
@@ -49,15 +50,16 @@ void Process::plan_connections() {
         wanted, plan.max_connections, plan.limit);
   }
   connections_.set_limit(plan.max_connections);
-  plan_sessions(*config_, plan, sessions);
+  plan_sessions(*config_, plan);
 }
 
 // A session takes a descriptor, and a local port of its own for its server.
-void Process::plan_sessions(const Config& config, const DescriptorPlan& plan, uint64_t wanted) {
+void Process::plan_sessions(const Config& config, const DescriptorPlan& plan) {
   max_sessions_.clear();
+  auto allowed = plan.max_sessions.begin();
   for (const auto& [name, listener] : config.listeners) {
     if (listener.protocol != Protocol::udp) continue;
-    uint64_t most = uint64_t{plan.max_sessions} * listener.udp_max_sessions / wanted;
+    uint64_t most = *allowed++;
     const char* why = "descriptors that this process may open (ulimit -n, LimitNOFILE=)";
     uint64_t ports = ports_towards(config.pools.at(listener.pool), ports_.range());
     if (ports < most) {
@@ -87,6 +89,17 @@ std::shared_ptr<ConnectionLimit> Process::limit_of(const ListenerConfig& listene
     limit->set_limit(most);
   }
   return limit;
+}
+
+// Of listeners that are gone, once no worker has them.
+void Process::forget_limits() {
+  auto is_unused = [this](const auto& one) {
+    return !config_->listeners.contains(one.first) && one.second.use_count() == 1;
+  };
+  std::erase_if(listener_limits_, is_unused);
+  std::erase_if(datagram_limits_, is_unused);
+  std::erase_if(lowered_sessions_,
+                [this](const auto& one) { return !config_->listeners.contains(one.first); });
 }
 
 }  // namespace lb

@@ -44,12 +44,21 @@ bool RateLimit::take(int64_t now_us) {
   }
 }
 
-SourceRates::SourceRates()
-    : seed_(random_seed()), shards_(std::make_unique<std::array<Shard, kShards>>()) {}
+SourceRates::SourceRates() : seed_(random_seed()) {}
+
+void SourceRates::set(const std::optional<Rate>& rate) {
+  if (rate && !owned_) {
+    owned_ = std::make_unique<Shards>();
+    shards_.store(owned_.get(), std::memory_order_release);
+  }
+  rate_.set(rate);
+}
 
 bool SourceRates::take(uint64_t source, int64_t now_us) {
+  Shards* shards = shards_.load(std::memory_order_acquire);
+  if (shards == nullptr) return true;
   uint64_t hash = mix64(source ^ seed_);
-  Shard& shard = (*shards_)[hash % kShards];
+  Shard& shard = (*shards)[hash % kShards];
   Set& set = shard.sets[hash / kShards % kSets];
   std::lock_guard lock(shard.mutex);
   Entry* entry = &set[0];
@@ -62,8 +71,8 @@ bool SourceRates::take(uint64_t source, int64_t now_us) {
   }
   int64_t now_ns = now_us * 1'000;
   int64_t full_at_ns = entry->source == hash ? entry->full_at_ns : 0;
-  auto next_ns = rate.take(full_at_ns, now_ns);
-  *entry = {hash, next_ns ? *next_ns : std::min(full_at_ns, rate.empty(now_ns))};
+  auto next_ns = rate_.take(full_at_ns, now_ns);
+  *entry = {hash, next_ns ? *next_ns : std::min(full_at_ns, rate_.empty(now_ns))};
   return next_ns.has_value();
 }
 
@@ -93,11 +102,11 @@ const char* to_string(Dropped reason) {
 
 void DatagramLimits::set(const std::optional<Rate>& all, const std::optional<Rate>& per_source) {
   all_.rate.set(all);
-  sources_.rate.set(per_source);
+  sources_.set(per_source);
 }
 
 bool DatagramLimits::take(uint64_t source, int64_t now_us) {
-  if (sources_.rate.is_set() && !sources_.take(source, now_us)) return false;
+  if (sources_.is_set() && !sources_.take(source, now_us)) return false;
   return !all_.rate.is_set() || all_.take(now_us);
 }
 

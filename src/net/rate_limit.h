@@ -50,8 +50,11 @@ class SourceRates {
   static constexpr size_t kSets = 128;  // per shard
   static constexpr size_t kWays = 8;    // sources that share a set
 
-  TokenRate rate;
   SourceRates();
+
+  // Control thread.
+  void set(const std::optional<Rate>& rate);
+  bool is_set() const { return rate_.is_set(); }
 
   // `source` is a hash of the source: pool/source_key.h.
   bool take(uint64_t source, int64_t now_us);
@@ -67,8 +70,12 @@ class SourceRates {
     std::array<Set, kSets> sets;
   };
 
+  using Shards = std::array<Shard, kShards>;
+
   const uint64_t seed_;  // so that nobody can choose sources that share a set
-  std::unique_ptr<std::array<Shard, kShards>> shards_;  // 1 MiB
+  TokenRate rate_;
+  std::unique_ptr<Shards> owned_;  // 1 MiB, from the first rate on
+  std::atomic<Shards*> shards_{nullptr};
 };
 
 // Why a datagram went no further.
@@ -96,7 +103,7 @@ class DatagramLimits {
   // Control thread.
   void set(const std::optional<Rate>& all, const std::optional<Rate>& per_source);
 
-  bool any() const { return all_.rate.is_set() || sources_.rate.is_set(); }
+  bool any() const { return all_.rate.is_set() || sources_.is_set(); }
   // Whether one more datagram of this source is let through. A source's own limit comes first: what
   // it refuses does not count for all.
   bool take(uint64_t source, int64_t now_us);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <vector>
+
 namespace lb {
 namespace {
 
@@ -33,6 +35,31 @@ TEST(Descriptors, ArePlannedFromTheLimit) {
     EXPECT_EQ(plan.limit, row.limit) << row.what;
     EXPECT_EQ(plan.max_connections, row.connections) << row.what;
     EXPECT_EQ(plan.pipes_per_worker, row.pipes) << row.what;
+  }
+}
+
+TEST(Descriptors, WhoWantsLittleGetsAllOfIt) {
+  struct Row {
+    const char* what;
+    uint32_t connections;
+    std::vector<uint32_t> sessions;
+    uint32_t connections_planned;
+    std::vector<uint32_t> sessions_planned;
+  };
+  // 19,000 for all of them.
+  const Row rows[] = {
+      {"enough", 1'000, {10'000}, 1'000, {10'000}},
+      {"few connections", 1'000, {65'536}, 1'000, {17'000}},
+      {"next to none", 3, {65'536}, 3, {18'994}},
+      {"few sessions", 1'000, {65'536, 4}, 1'000, {16'996, 4}},
+      {"many sessions everywhere", 1'000, {65'536, 65'536}, 1'000, {8'500, 8'500}},
+      {"much of everything", 100'000, {65'536, 65'536, 100}, 3'150, {6'300, 6'300, 100}},
+      {"no connections", 0, {65'536, 65'536}, 0, {9'500, 9'500}},
+  };
+  for (const Row& row : rows) {
+    auto plan = plan_descriptors(19'592, 1, 0, row.connections, row.sessions);
+    EXPECT_EQ(plan.max_connections, row.connections_planned) << row.what;
+    EXPECT_EQ(plan.max_sessions, row.sessions_planned) << row.what;
   }
 }
 

@@ -2,7 +2,9 @@
 #include "net/rate_limit.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -66,7 +68,7 @@ TEST(RateLimit, ALowerRateTakesEffectAtOnce) {
 
 TEST(SourceRates, EachSourceHasItsOwn) {
   SourceRates rates;
-  rates.rate.set(Rate{10, milliseconds(1'000), 10});
+  rates.set(Rate{10, milliseconds(1'000), 10});
   for (uint64_t source = 1; source <= 100; ++source) {
     int count = 0;
     for (int i = 0; i < 20; ++i) count += rates.take(source, kStart_us) ? 1 : 0;
@@ -77,7 +79,7 @@ TEST(SourceRates, EachSourceHasItsOwn) {
 // A million sources that send once each do not make a heavy one's use forgotten.
 TEST(SourceRates, AFloodOfSourcesDoesNotWashOutTheHeavyOnes) {
   SourceRates rates;
-  rates.rate.set(Rate{10, milliseconds(1'000), 10});
+  rates.set(Rate{10, milliseconds(1'000), 10});
   constexpr uint64_t kHeavy = 77;
   int heavy = 0;
   for (int i = 0; i < 10; ++i) heavy += rates.take(kHeavy, kStart_us) ? 1 : 0;
@@ -86,6 +88,20 @@ TEST(SourceRates, AFloodOfSourcesDoesNotWashOutTheHeavyOnes) {
   }
   for (int i = 0; i < 10; ++i) heavy += rates.take(kHeavy, kStart_us) ? 1 : 0;
   EXPECT_EQ(heavy, 10);
+}
+
+TEST(SourceRates, TakeMemoryOnlyWhereARateIsSet) {
+  auto in_use = [] {
+    auto heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+  };
+  size_t before = in_use();
+  std::vector<std::unique_ptr<SourceRates>> many;
+  for (int i = 0; i < 100; ++i) {
+    many.push_back(std::make_unique<SourceRates>());
+    EXPECT_TRUE(many.back()->take(1, kStart_us));
+  }
+  EXPECT_LT(in_use() - before, 1'000'000u);
 }
 
 TEST(DatagramLimits, WhatASourcesLimitRefusesDoesNotCountForAll) {
