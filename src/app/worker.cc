@@ -123,11 +123,11 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
     }
   }
   // A listener that takes over another's address has the same sockets.
-  for (auto& [name, heir] : frontends_) {
-    for_each_frontend([&](Frontend& other) {
-      if (&other != heir.get()) other.hand_over_sockets(*heir);
-    });
-  }
+  for_each_frontend([this](Frontend& frontend) {
+    for (auto& [name, heir] : frontends_) {
+      if (heir.get() != &frontend) frontend.hand_over_sockets(*heir);
+    }
+  });
   forget_idle_connections();
   // Those that still look for a server find today's, or, where their pool is gone, those it had.
   for (Removed& removed : removed_) {
