@@ -71,7 +71,7 @@ void UdpFrontend::end_departed() {
 void UdpFrontend::leave_socket(std::unique_ptr<Listening> gone) {
   if (!gone->left) {
     receive(*gone);
-    gone->left.emplace(worker().loop.now_ms() + plan().drain_timeout.count());
+    gone->left = Listening::Left{worker().loop.now_ms() + plan().drain_timeout.count()};
   }
   left_.push_back(std::move(gone));
   if (left_turn_.pending()) return;
