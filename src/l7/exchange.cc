@@ -23,11 +23,6 @@ constexpr int64_t kLongWork_ms = 1'000;
 // Of interim responses to one request: whoever sends more has no end in mind.
 constexpr uint32_t kMostInterims = 100;
 
-// RFC 9110, 15.3.5, 15.3.6 and 15.4.5: these end with their heads.
-bool has_content(int status) {
-  return status != 204 && status != 205 && status != 304;
-}
-
 }  // namespace
 
 Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOrigin& origin)
@@ -107,39 +102,6 @@ bool Exchange::prepare(const RequestHead& head) {
 bool Exchange::is_too_large(uint64_t body) const {
   const auto& limit = frontend_.config().http.limits.max_body_size;
   return limit && body > *limit;
-}
-
-bool Exchange::answer_by_route(const HttpRoute& route) {
-  if (route.redirect) {
-    redirect(*route.redirect, route.response_headers);
-    return true;
-  }
-  if (!route.respond) return false;
-  ResponseHead& head = frontend_.tools().response;
-  head.clear();
-  head.status = static_cast<int>(route.respond->status);
-  for (const auto& [name, value] : route.respond->headers) {
-    head.fields.push_back({name, value, field_id(name)});
-  }
-  apply_header_rules(route.response_headers, head.fields);
-  std::string_view body;
-  if (has_content(head.status)) body = route.respond->body;
-  // A 304 would tell the length of what it does not send.
-  if (head.status != 304) head.length = body.size();
-  head.body = body.empty() ? BodyKind::none : BodyKind::length;
-  respond(head, {body, true, nullptr}, ExchangeEnd::by_route);
-  return true;
-}
-
-void Exchange::redirect(const HttpRedirect& rule, const HeaderRules& response_headers) {
-  std::string location = expand(rule.to, request_.head, origin_.is_tls);
-  ResponseHead& head = frontend_.tools().response;
-  head.clear();
-  head.status = rule.status;
-  head.fields.push_back({"Location", location, FieldId::other});
-  apply_header_rules(response_headers, head.fields);
-  head.length = 0;
-  respond(head, {{}, true, nullptr}, ExchangeEnd::by_route);
 }
 
 void Exchange::rewrite(const HttpRoute& route) {

@@ -3,6 +3,7 @@
 body, whom to believe, how long to wait for whom."""
 
 import hashlib
+import time
 
 import pytest
 from lbtest import in_background
@@ -109,7 +110,10 @@ def test_who_waits_to_be_told_to_go_on_is_not_late(lb, server):
         read_head(connection)
         connection.ended.wait(0.8)
         connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        connection.receive(2)
+        try:
+            connection.receive(2)
+        except AssertionError:
+            return  # from those who are late nothing comes
         connection.send(response(b"done"))
 
     proxy = lb(http_config(server(hesitates), listener={"timeouts": {"request_body": "300ms"}}))
@@ -170,13 +174,10 @@ def test_an_upgraded_connection_ends_with_its_server(lb, server):
     assert client.receive(3) == b"bye"
 
     def talks_on():
-        for _ in range(100):
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
             client.send(b"x" * 1000)
-            client.socket.settimeout(0.05)
-            try:
-                client.socket.recv(1)
-            except TimeoutError:
-                pass
+            time.sleep(0.02)
 
     with pytest.raises((ConnectionResetError, BrokenPipeError)):
         in_background(talks_on).result()
