@@ -143,7 +143,8 @@ function Head({ store, theme, onToken }) {
 
 function Figures({ graph, data }) {
   const last = (key) => graph?.[key]?.at(-1);
-  const known = (key) => graph?.[key]?.findLast((value) => value != null);
+  // Where requests are few, not every second has one.
+  const known = (key) => graph?.[key]?.slice(-10).findLast((value) => value != null);
   const usable = data.servers.filter((one) => one.usable).length;
   const total = data.listeners.reduce((sum, one) => sum + one.totalRequests, 0);
   const asked = last("requests") ?? 0;
