@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
-const LIMIT = 15_000;
+const LIMIT = 30_000;
 const browser = await chromium.launch({
   executablePath: process.argv[2],
   args: [
@@ -44,9 +44,9 @@ const commands = {
   fill: ({ selector, text }) => page.locator(selector).first().fill(text),
   press: ({ key }) => page.keyboard.press(key),
   type: ({ text }) => page.keyboard.type(text),
-  // Until an element shows this text.
+  // Until an element is there and shows this text, if one is given.
   see: ({ selector, text }) =>
-    page.locator(selector, { hasText: text }).first().waitFor({ timeout: LIMIT }),
+    page.locator(selector, text ? { hasText: text } : {}).first().waitFor({ timeout: LIMIT }),
   gone: ({ selector }) => page.locator(selector).first().waitFor({ state: "detached" }),
   resize: ({ width, height }) => page.setViewportSize({ width, height }),
   evaluate: ({ script }) => page.evaluate(script),

@@ -9,6 +9,9 @@ from lbtest import Admin, echo, free_port, tcp_config, wait_until
 from lbtest.browser import DASHBOARD, Browser, why_not
 from lbtest.process import ROOT
 
+# About two seconds each, but a browser on a busy machine has its moments.
+pytestmark = pytest.mark.seconds(150)
+
 TOKEN = "correct-horse-battery"
 CHECK = {"interval": "100ms", "fast_interval": "50ms", "timeout": "1s"}
 
@@ -46,7 +49,7 @@ def site(lb, server, browser):
         settings = {"address": address, **({"token": token} if token else {})}
         admin.lb = lb(tcp_config(*listed, pool={"health_check": CHECK}, admin=settings))
         wait_until(lambda: admin.server("a")["status"] == admin.server("b")["status"] == "healthy",
-                   "both are healthy")
+                   "both are healthy", timeout_s=30)
         browser.site = f"http://{address}"
         browser.open(url=f"http://{address}/lb/stats", **look)
         browser.see(selector='[data-server="a"] .status', text="healthy")
@@ -115,6 +118,7 @@ def test_the_keyboard_is_enough(site, browser):
     admin = site()
     focus_on(browser, "Token")
     browser.press(key="Enter")
+    browser.see(selector="dialog input:focus")
     browser.type(text=TOKEN)
     browser.press(key="Enter")
     browser.gone(selector="dialog")
@@ -124,6 +128,7 @@ def test_the_keyboard_is_enough(site, browser):
     browser.press(key="Space")
     browser.see(selector=row("b", ".status"), text="maintenance")
     browser.press(key="Tab")
+    browser.see(selector="input[type=number]:focus")
     browser.press(key="Control+a")
     browser.type(text="7")
     browser.press(key="Enter")
