@@ -108,7 +108,7 @@ Status<JwtRefusal> JwtVerifier::check_claims(const Json& claims, int64_t now_s,
       !take_time(claims, "iat", issued_s)) {
     return refuse(JwtRefusal::bad_payload);
   }
-  auto leeway_s = static_cast<double>(config_.leeway.count() / 1'000);
+  auto leeway_s = static_cast<double>(config_.leeway.count()) / 1'000;
   auto now = static_cast<double>(now_s);
   if (!expires_s && config_.require_exp) return refuse(JwtRefusal::no_expiry);
   if (expires_s && now >= *expires_s + leeway_s) return refuse(JwtRefusal::expired);
