@@ -203,7 +203,7 @@ def test_events_are_told_as_they_happen(lb, server, admin):
     assert (name, data["to"]) == ("reload", "refused")
 
 
-@pytest.mark.fast
+# Not under sanitizers, which keep what is freed.
 def test_who_listens_and_never_reads_costs_little_and_delays_nobody(lb, server, admin):
     proxy = lb(with_admin(admin, {"name": "a", "address": server(echo)}))
     deaf = [Events(admin) for _ in range(16)]
