@@ -209,7 +209,7 @@ def test_a_flood_of_handshakes_does_not_stall_open_connections(lb, server, autho
 
 @pytest.mark.fast
 def test_a_pool_may_hash_on_the_name_of_the_handshake(lb, server, authority, app):
-    names = [f"{number}.example" for number in range(16)]
+    names = [f"{number}.example" for number in range(40)]
     proxy = lb(tls_config(*(server(names_itself(name)) for name in "abc"), certificates=[app],
                           pool={"balance": "hash", "hash_on": "sni"}))
     context = authority.client()

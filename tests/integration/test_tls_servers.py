@@ -139,7 +139,7 @@ def test_tls_is_passed_through_by_name(lb, server, authority):
 
 @pytest.mark.fast
 def test_a_pool_may_hash_on_the_name_of_tls_that_passes_through(lb, server, authority):
-    names = [f"{number}.example" for number in range(12)]
+    names = [f"{number}.example" for number in range(40)]
     certificate = authority.issue("many", *names)
     backs = [server(over_tls(certificate, names_itself(name))) for name in "abc"]
     config = tcp_config(*backs, pool={"balance": "round_robin"})
