@@ -3,10 +3,13 @@
 said, so that lb has nothing to drain, then lb, then the servers."""
 
 import os
+import pathlib
+import shutil
 import signal
+import tempfile
 
 import pytest
-from lbtest import BINARY, Authority, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
+from lbtest import BINARY, Admin, Authority, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
 from lbtest.datagrams import UdpClient, UdpServer
 from lbtest.fake import DeafServer
 from lbtest.namespace import can_have_namespaces
@@ -81,6 +84,20 @@ def _hand_out(make, end):
 
     yield one_more
     _end_all(made, end)
+
+
+@pytest.fixture
+def directory():
+    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
+    path = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def admin(directory):
+    """An admin address on a unix socket."""
+    return Admin(f"unix:{directory}/admin.sock")
 
 
 @pytest.fixture

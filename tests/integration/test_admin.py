@@ -4,33 +4,16 @@ felt by traffic."""
 
 import json
 import os
-import pathlib
-import shutil
 import socket
 import stat
 import subprocess
-import tempfile
 
 import pytest
-from lbtest import (Admin, connect, echo, free_port, names_itself, refuses, run_lb, tcp_config,
-                    wait_until)
+from lbtest import (Admin, connect, echo, free_port, hears, names_itself, refuses, run_lb,
+                    tcp_config, wait_until)
 
 TOKEN = "correct-horse-battery"
 DRAIN = {"state": "drain"}
-
-
-@pytest.fixture
-def directory():
-    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
-    path = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def admin(directory):
-    """An admin address on a unix socket."""
-    return Admin(f"unix:{directory}/admin.sock")
 
 
 @pytest.fixture
@@ -44,11 +27,6 @@ def with_admin(admin, *servers, pool=None, **more):
 
 def named(**servers):
     return [{"name": name, "address": fake.address} for name, fake in servers.items()]
-
-
-def hears(proxy):
-    with proxy.connect() as client:
-        return client.receive_line().decode().strip()
 
 
 @pytest.mark.fast

@@ -4,20 +4,9 @@ reloads until the file itself says otherwise."""
 
 import copy
 import json
-import pathlib
-import shutil
-import tempfile
 
 import pytest
-from lbtest import Admin, echo, free_port, names_itself, run_lb, tcp_config, wait_until
-
-
-@pytest.fixture
-def admin():
-    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
-    yield Admin(f"unix:{directory}/admin.sock")
-    shutil.rmtree(directory)
+from lbtest import echo, free_port, hears_times, names_itself, run_lb, tcp_config, wait_until
 
 
 def with_admin(admin, pool=None, **servers):
@@ -30,14 +19,6 @@ def changed(config, **pool):
     copied = copy.deepcopy(config)
     copied["pools"]["back"].update(pool)
     return copied
-
-
-def hears(proxy, times=1):
-    heard = []
-    for _ in range(times):
-        with proxy.connect() as client:
-            heard.append(client.receive_line().decode().strip())
-    return heard
 
 
 def add(admin, fake, **fields):
@@ -58,7 +39,7 @@ def test_a_weight_holds_over_reloads_until_the_file_changes_it(lb, server, admin
     config = with_admin(admin, a=server(names_itself("a")), b=server(names_itself("b")))
     proxy = lb(config)
     assert set_weight(admin, "a", 3).data["weight"] == 3
-    assert hears(proxy, 8).count("a") == 6
+    assert hears_times(proxy, 8).count("a") == 6
     proxy.reload({**config, "log": {"level": "debug"}})
     assert admin.server("a")["weight"] == 3
     heavier = copy.deepcopy(config)
@@ -76,11 +57,11 @@ def test_an_added_server_serves_once_it_was_checked_and_stays_over_reloads(lb, s
     reply = add(admin, b, name="b", pool="back", weight=1)
     assert reply.status == 201
     assert reply.data["status"] == "healthy" and reply.data["lastHealthCheck"]
-    assert set(hears(proxy, 4)) == {"a", "b"}
+    assert set(hears_times(proxy, 4)) == {"a", "b"}
     reply = add(admin, b, name="b")
     assert reply.status == 409 and reply.json["path"] == "name"
     proxy.reload({**config, "log": {"level": "debug"}})
-    assert set(hears(proxy, 4)) == {"a", "b"}
+    assert set(hears_times(proxy, 4)) == {"a", "b"}
     assert admin.server("b")["serverId"]
 
 
@@ -89,7 +70,7 @@ def test_an_added_server_that_fails_its_check_is_there_all_the_same(lb, server, 
     proxy = lb(with_admin(admin, pool={"health_check": {"interval": "10s"}}, a=server(names_itself("a"))))
     reply = admin.ask("POST", "/api/servers", {"host": "127.0.0.1", "port": free_port()})
     assert reply.status == 201 and reply.data["status"] == "unhealthy"
-    assert hears(proxy, 4) == ["a"] * 4
+    assert hears_times(proxy, 4) == ["a"] * 4
 
 
 @pytest.mark.fast
@@ -131,18 +112,18 @@ def test_a_removed_server_drains_and_stays_away_until_the_file_changes_it(lb, se
         client = proxy.connect()
         clients[client.receive_line().decode().strip()] = client
     assert remove(admin, "a").data["status"] == "draining"
-    assert hears(proxy, 6) == ["b"] * 6
+    assert hears_times(proxy, 6) == ["b"] * 6
     assert admin.server("a")["status"] == "draining"
     clients["a"].send(b"still here\n")
     assert clients["a"].receive_line() == b"still here\n"
     proxy.reload({**config, "log": {"level": "debug"}})
-    assert hears(proxy, 6) == ["b"] * 6
+    assert hears_times(proxy, 6) == ["b"] * 6
     clients["a"].close()
     wait_until(lambda: len(admin.get("/api/servers").data) == 1, "it is gone")
     weighted = copy.deepcopy(config)
     weighted["pools"]["back"]["servers"][0]["weight"] = 2
     proxy.reload(weighted)
-    assert set(hears(proxy, 6)) == {"a", "b"}
+    assert set(hears_times(proxy, 6)) == {"a", "b"}
 
 
 @pytest.mark.fast
@@ -153,7 +134,7 @@ def test_an_algorithm_is_set_by_name_or_alias(lb, server, admin):
     assert "ip_hash" in names["source_ip_hash"] and names["least_connections"] == []
     reply = admin.put("/api/algorithm", {"pool": "back", "algorithm": "ip_hash"})
     assert reply.data == {"pool": "back", "algorithm": "source_ip_hash"}
-    assert len(set(hears(proxy, 6))) == 1
+    assert len(set(hears_times(proxy, 6))) == 1
     proxy.reload(changed(config, balance="random"))
     assert admin.get("/api/pools").data[0]["algorithm"] == "random"
     assert admin.put("/api/algorithm", {"pool": "none", "algorithm": "hash"}).status == 404
@@ -179,7 +160,7 @@ def test_a_reload_tells_what_is_wrong(lb, server, admin):
     proxy = lb(with_admin(admin, a=a))
     proxy.write_config(with_admin(admin, b=b))
     assert admin.ask("POST", "/api/reload").status == 200
-    assert hears(proxy, 2) == ["b", "b"]
+    assert hears_times(proxy, 2) == ["b", "b"]
     proxy.write_config("listeners: {}\npools: {}\nwhatever: 1\n")
     reply = admin.ask("POST", "/api/reload")
     assert reply.status == 400
@@ -187,7 +168,7 @@ def test_a_reload_tells_what_is_wrong(lb, server, admin):
         (1, 1, "listeners"), (2, 1, "pools"), (3, 1, "whatever")]
     done = run_lb("reload", "--admin", admin.address)
     assert done.returncode == 1 and "3:1: whatever: unknown key" in done.stderr
-    assert hears(proxy, 2) == ["b", "b"]
+    assert hears_times(proxy, 2) == ["b", "b"]
 
 
 @pytest.mark.fast
@@ -197,11 +178,11 @@ def test_commands_add_and_remove(lb, server, admin):
     env = {"LB_ADMIN": admin.address}
     done = run_lb("add", "back/b", b.address, "--weight", "3", env=env)
     assert (done.returncode, done.stdout) == (0, "back/b is healthy\n")
-    assert hears(proxy, 4).count("b") == 3
+    assert hears_times(proxy, 4).count("b") == 3
     done = run_lb("add", "back/b", b.address, env=env)
     assert done.returncode == 1 and "the pool has a server of that name" in done.stderr
     assert json.loads(run_lb("remove", "back/a", "--json", env=env).stdout)["name"] == "a"
-    assert hears(proxy, 3) == ["b"] * 3
+    assert hears_times(proxy, 3) == ["b"] * 3
     assert run_lb("add", "back", "nonsense", env=env).returncode == 1
     assert run_lb("reload", env=env).stdout == "reloaded\n"
-    assert hears(proxy, 3) == ["b"] * 3
+    assert hears_times(proxy, 3) == ["b"] * 3

@@ -3,35 +3,16 @@
 
 import copy
 import json
-import pathlib
-import shutil
-import tempfile
 
 import pytest
-from lbtest import Admin, echo, free_port, names_itself, tcp_config
+from lbtest import echo, free_port, hears_times, names_itself, tcp_config
 
 TOKEN = "correct-horse-battery"
-
-
-@pytest.fixture
-def admin():
-    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
-    yield Admin(f"unix:{directory}/admin.sock")
-    shutil.rmtree(directory)
 
 
 def with_admin(admin, **servers):
     listed = [{"name": name, "address": fake.address} for name, fake in servers.items()]
     return tcp_config(*listed, admin={"address": admin.address})
-
-
-def hears(proxy, times=1):
-    heard = []
-    for _ in range(times):
-        with proxy.connect() as client:
-            heard.append(client.receive_line().decode().strip())
-    return heard
 
 
 @pytest.mark.fast
@@ -65,11 +46,11 @@ def test_a_whole_configuration_takes_the_files_place_until_it_is_read_again(lb, 
     other["listeners"] = config["listeners"]
     reply = admin.put("/api/config", other)
     assert reply.data["pools"] == other["pools"]
-    assert set(hears(proxy, 4)) == {"a", "b"}  # the drain is gone with the overlay
+    assert set(hears_times(proxy, 4)) == {"a", "b"}  # the drain is gone with the overlay
     assert reply.headers["ETag"] == admin.get("/api/config").headers["ETag"]
     assert proxy.config_file.read_text() == text
     proxy.reload(config)
-    assert hears(proxy, 2) == ["a", "a"]
+    assert hears_times(proxy, 2) == ["a", "a"]
     assert admin.get("/api/config").data == config
 
 
@@ -83,7 +64,7 @@ def test_yaml_is_taken_too_and_only_by_who_knows_what_it_replaces(lb, server, ad
             f"listeners: {{front: {{address: '{proxy.address}', pool: back}}}}\n"
             f"pools:\n  back:\n    health_check: off\n    servers: [{b.address}]\n")
     assert admin.put("/api/config", yaml, headers={"If-Match": stale}).status == 200
-    assert hears(proxy, 2) == ["b", "b"]
+    assert hears_times(proxy, 2) == ["b", "b"]
     reply = admin.put("/api/config", yaml, headers={"If-Match": stale})
     assert reply.status == 412 and "meanwhile" in reply.error
     fresh = admin.get("/api/config").headers["ETag"]
@@ -111,7 +92,7 @@ def test_what_is_wrong_is_told_with_its_place_and_changes_nothing(lb, server, ad
     taken["runtime"] = {"workers": 7}
     assert admin.put("/api/config", taken).status == 400
     assert admin.get("/api/config").headers["ETag"] == before
-    assert hears(proxy) == ["a"]
+    assert hears_times(proxy) == ["a"]
 
 
 @pytest.mark.fast
@@ -134,4 +115,4 @@ def test_commands_files_users_and_the_admin_address_are_the_files(lb, server, ad
     without = {key: value for key, value in config.items() if key != "admin"}
     assert admin.put("/api/config", without).status == 403
     assert admin.put("/api/config", {**config, "admin": "***"}).status == 200
-    assert hears(proxy) == ["a"]
+    assert hears_times(proxy) == ["a"]

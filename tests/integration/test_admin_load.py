@@ -3,22 +3,11 @@
 scrapes of a thousand servers, listeners who never read."""
 
 import copy
-import pathlib
-import shutil
-import tempfile
 
 import pytest
-from lbtest import Admin, free_port, in_background, names_itself, tcp_config, wait_until
+from lbtest import free_port, in_background, names_itself, tcp_config, wait_until
 from lbtest.connection import connect
 from lbtest.http import asks, http_config, response, serves
-
-
-@pytest.fixture
-def admin():
-    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
-    yield Admin(f"unix:{directory}/admin.sock")
-    shutil.rmtree(directory)
 
 
 def echoes():

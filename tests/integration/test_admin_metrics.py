@@ -2,25 +2,14 @@
 """What lb counts, and what it tells while it happens."""
 
 import json
-import pathlib
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 
 import pytest
-from lbtest import Admin, connect, echo, free_port, names_itself, run_lb, tcp_config, wait_until
+from lbtest import connect, echo, free_port, names_itself, run_lb, tcp_config, wait_until
 from lbtest.datagrams import udp_config
 from lbtest.http import response, serves
-
-
-@pytest.fixture
-def admin():
-    # Not pytest's tmp_path: the name of a unix socket has at most 107 bytes.
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
-    yield Admin(f"unix:{directory}/admin.sock")
-    shutil.rmtree(directory)
 
 
 def with_admin(admin, *servers, **more):

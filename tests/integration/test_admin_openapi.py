@@ -4,23 +4,14 @@
 import json
 import pathlib
 import re
-import shutil
-import tempfile
 
 import pytest
-from lbtest import Admin, names_itself, tcp_config
+from lbtest import names_itself, tcp_config
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 OPENAPI = json.loads((DOCS / "openapi.json").read_text())
 TYPES = {"string": str, "boolean": bool, "number": (int, float), "integer": int, "object": dict,
          "array": list}
-
-
-@pytest.fixture
-def admin():
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
-    yield Admin(f"unix:{directory}/admin.sock")
-    shutil.rmtree(directory)
 
 
 def fits(value, schema, where="answer"):

@@ -3,28 +3,13 @@
 any moment, and a file that was edited meanwhile."""
 
 import json
-import pathlib
 import random
-import shutil
 import stat
-import tempfile
 import threading
 from http.client import HTTPException
 
 import pytest
-from lbtest import Admin, free_port, names_itself, tcp_config
-
-
-@pytest.fixture
-def directory():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="lbtest-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def admin(directory):
-    return Admin(f"unix:{directory}/admin.sock")
+from lbtest import free_port, names_itself, tcp_config
 
 
 @pytest.fixture

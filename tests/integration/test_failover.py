@@ -4,7 +4,7 @@
 import time
 
 import pytest
-from lbtest import echo, free_port, names_itself, silent, tcp_config, wait_until
+from lbtest import echo, free_port, hears, names_itself, silent, tcp_config, wait_until
 
 CHECK = {"interval": "100ms", "timeout": "200ms", "fast_interval": "50ms", "fall": 2, "rise": 2}
 
@@ -13,11 +13,6 @@ CHECK = {"interval": "100ms", "timeout": "200ms", "fast_interval": "50ms", "fall
 def closed():
     """An address where every connect is refused."""
     return f"127.0.0.1:{free_port()}"
-
-
-def hears(proxy):
-    with proxy.connect() as client:
-        return client.receive_line().decode().strip()
 
 
 @pytest.mark.fast

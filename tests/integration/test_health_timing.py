@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from lbtest import echo, names_itself, silent, sink, tcp_config, wait_until
+from lbtest import echo, hears, names_itself, silent, sink, tcp_config, wait_until
 
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
 LATE_S = 0.5  # what a busy machine may add
@@ -31,11 +31,6 @@ def wait_state(proxy, name, state, since=0):
     wait_until(lambda: len(re.findall(rf"\b{name} is {state}", proxy.log())) > since,
                f"{name} is {state}")
     return time.monotonic()
-
-
-def hears(proxy):
-    with proxy.connect() as client:
-        return client.receive_line().decode().strip()
 
 
 @pytest.mark.fast

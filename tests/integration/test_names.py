@@ -6,7 +6,7 @@ import struct
 import threading
 
 import pytest
-from lbtest import names_itself, tcp_config, wait_until
+from lbtest import hears, names_itself, tcp_config, wait_until
 
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
 NAME_SERVER = "127.53.0.1"
@@ -83,11 +83,6 @@ def three(server):
     for last in (12, 13):
         server(names_itself(str(last)), address=f"127.0.0.{last}:{first.port}")
     return first.port
-
-
-def hears(proxy):
-    with proxy.connect() as client:
-        return client.receive_line().decode().strip()
 
 
 def is_served(proxy):

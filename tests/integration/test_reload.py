@@ -4,12 +4,8 @@
 import copy
 
 import pytest
-from lbtest import connect, echo, free_port, in_background, names_itself, refuses, tcp_config, wait_until
-
-
-def hears(proxy, address=None):
-    with proxy.connect(address) as client:
-        return client.receive_line().decode().strip()
+from lbtest import (connect, echo, free_port, hears, in_background, names_itself, refuses,
+                    tcp_config, wait_until)
 
 
 def changed(config, **servers_or_listener):

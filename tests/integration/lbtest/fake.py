@@ -25,6 +25,16 @@ def names_itself(name):
     return behaviour
 
 
+def hears(proxy, address=None):
+    """Who of them answers a new client."""
+    with proxy.connect(address) as client:
+        return client.receive_line().decode().strip()
+
+
+def hears_times(proxy, times=1):
+    return [hears(proxy) for _ in range(times)]
+
+
 def sink(connection):
     """Takes everything, says nothing, and finishes after the client has."""
     while connection.socket.recv(65536):
