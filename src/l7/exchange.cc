@@ -8,7 +8,6 @@
 #include "common/log.h"
 #include "common/uri_path.h"
 #include "l7/http_tools.h"
-#include "l7/own_response.h"
 #include "l7/route_actions.h"
 #include "l7/router.h"
 #include "net/tls_session.h"
@@ -25,7 +24,8 @@ constexpr uint32_t kMostInterims = 100;
 
 }  // namespace
 
-Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOrigin& origin)
+Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOrigin& origin,
+                   const RequestHead& head)
     : frontend_(frontend),
       client_(client),
       origin_(origin),
@@ -36,43 +36,45 @@ Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOr
       active_ms_(began_us_ / 1000) {
   connector_.set_stops_at_lease();
   frontend_.cell().requests.add();
+  request_.assign(head);
+  RequestHead& request = request_.head;
+  drop_forged_fields(request, origin_);
+  source_ = client_address(request, origin_, frontend.config().http.trusted_proxies);
+  if (request.authority.empty()) request.authority = request_.keep(origin_.local.to_string());
+  asked_host_ = request.authority;
+  asked_path_ = request.path;
+  if (const Field* field = request.find(FieldId::referer)) asked_referer_ = field->value;
+  if (const Field* field = request.find(FieldId::user_agent)) asked_agent_ = field->value;
 }
 
 // Over by then: its frontend may be gone already.
 Exchange::~Exchange() = default;
 
-void Exchange::begin(const RequestHead& head, const BodyPart& part) {
+void Exchange::begin(const BodyPart& part) {
   body_done_ = part.is_last;
   body_bytes_ = part.bytes.size();
-  expects_100_ = head.expects_continue && body_bytes_ == 0;
+  expects_100_ = request_.head.expects_continue && body_bytes_ == 0;
   frontend_.cell().bytes_in.add(body_bytes_);
   hold(part);
-  if (!prepare(head)) return;
+  if (!prepare()) return;
   follow(connector_.next(pool(), frontend_.worker(), key(pool())));
 }
 
 // Whether the request is to be sent to a server.
-bool Exchange::prepare(const RequestHead& head) {
-  request_.assign(head);
+bool Exchange::prepare() {
   RequestHead& request = request_.head;
-  drop_forged_fields(request, origin_);
-  if (request.authority.empty()) request.authority = request_.keep(origin_.local.to_string());
   if (!is_normalized(request.path)) {
     auto path = normalized_path(request.path);
     if (!path) {
       respond(400, ExchangeEnd::bad_request);
       return false;
     }
-    request.path = request_.keep(*path);
+    asked_path_ = request.path = request_.keep(*path);
   }
-  asked_host_ = request.authority;
-  asked_path_ = request.path;
-  const HttpListenerConfig& config = frontend_.config().http;
   if (is_too_large(std::max(request.length, body_bytes_))) {
     respond(413, ExchangeEnd::bad_request);
     return false;
   }
-  source_ = client_address(request, origin_, config.trusted_proxies);
   TokenCheck tokens(request, routes_->memory.get());
   auto found = routes_->router->find(request, source_, [&](size_t index) {
     return tokens.check(routes_->tokens[index].rule) != nullptr;
@@ -126,8 +128,9 @@ WorkKey Exchange::key(const Pool& pool) const {
   if (sticky_key_) return WorkKey(*sticky_key_);
   if (!pool.needs_key()) return 0;
   const TlsSession* tls = client_.tls();
-  return request_key(pool.config(), request_.head, source_,
-                     tls == nullptr ? std::string_view() : tls->server_name());
+  std::string_view server_name = tls == nullptr ? std::string_view() : tls->server_name();
+  return request_key(pool.config(), request_.head, {asked_host_, asked_path_, server_name},
+                     source_);
 }
 
 void Exchange::follow(Connector::Step step) {
@@ -286,13 +289,6 @@ void Exchange::client_gone(ExchangeEnd why) {
   finish(why);
 }
 
-void Exchange::refuse(int status, ExchangeEnd why) {
-  if (state_ == State::over) return;
-  if (has_response()) return cut(why);
-  close_server();
-  respond(status, why);
-}
-
 void Exchange::on_interim(const ResponseHead& head) {
   if (++interims_ > kMostInterims) {
     close_server();
@@ -402,22 +398,6 @@ void Exchange::leave_server() {
   Connector::Step step =
       connector_.broken(std::move(lease_), pool(), frontend_.worker(), key(pool()));
   follow(step);
-}
-
-void Exchange::respond(int status, ExchangeEnd why) {
-  BodyPart part;
-  ResponseHead& head = frontend_.tools().response;
-  make_own_response(status, head, part);
-  respond(head, part, why);
-}
-
-void Exchange::respond(const ResponseHead& head, const BodyPart& part, ExchangeEnd why) {
-  status_ = head.status;
-  bool has_body = request_.head.method != Method::head;
-  if (has_body) response_bytes_ = part.bytes.size();
-  frontend_.cell().bytes_out.add(response_bytes_);
-  client_.send_response(head, has_body ? part : BodyPart{{}, true, nullptr});
-  finish(why);
 }
 
 void Exchange::cut(ExchangeEnd why) {

@@ -31,11 +31,13 @@ class Exchange final : public InSlab<Exchange>,
   // Of a request's body, kept for another try.
   static constexpr size_t kMostHeld = 64 * 1024;
 
-  Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOrigin& origin);
+  // `head` is copied, as are bytes where they are needed for longer.
+  Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOrigin& origin,
+           const RequestHead& head);
   ~Exchange() override;
 
-  // From the client's connection. `head` and bytes are copied where they are needed for longer.
-  void begin(const RequestHead& head, const BodyPart& part);
+  // From the client's connection. What of the body came with the head.
+  void begin(const BodyPart& part);
   void on_body(const BodyPart& part);
   // Where the next piece of the request's body may be put instead; null where it must be bytes.
   Pipe* request_pipe();
@@ -78,16 +80,17 @@ class Exchange final : public InSlab<Exchange>,
   void on_timeout() override;
   void on_turn() override;
 
-  bool prepare(const RequestHead& head);
+  bool prepare();
   bool is_too_large(uint64_t body) const;
   bool answer_by_route(const HttpRoute& route);
-  void redirect(const HttpRedirect& rule, const HeaderRules& response_headers);
+  void redirect(const HttpRedirect& rule);
   void rewrite(const HttpRoute& route);
   WorkKey key(const Pool& pool) const;
   void take_load_report(ResponseHead& head);
   void find_sticky_key(TokenCheck& tokens);
   void pass_claims_on(const VerifiedToken* token);
   const Pool& pool();
+  const Server* last_server();
 
   void follow(Connector::Step step);
   void use(std::unique_ptr<ServerConnection> connection);
@@ -99,7 +102,7 @@ class Exchange final : public InSlab<Exchange>,
   bool is_repeatable() const;
   void fail_attempt(int error);
   void respond(int status, ExchangeEnd why);
-  void respond(const ResponseHead& head, const BodyPart& part, ExchangeEnd why);
+  void respond(ResponseHead& head, const BodyPart& part, ExchangeEnd why);
   void keep_alive();
   void passed_on(const BodyPart& part);
   void cut(ExchangeEnd why);
@@ -132,6 +135,8 @@ class Exchange final : public InSlab<Exchange>,
   std::unique_ptr<ServerConnection> server_;
   std::string_view asked_host_;
   std::string_view asked_path_;
+  std::string_view asked_referer_;
+  std::string_view asked_agent_;
   int64_t began_us_;
   int64_t queued_us_ = 0;
   int64_t connected_us_ = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Exchange: what a route answers without a server.
+// Exchange: what a client is told by us rather than by a server.
 #include "l7/exchange.h"
 #include "l7/http_tools.h"
 #include "l7/own_response.h"
@@ -19,7 +19,7 @@ bool has_content(int status) {
 
 bool Exchange::answer_by_route(const HttpRoute& route) {
   if (route.redirect) {
-    redirect(*route.redirect, route.response_headers);
+    redirect(*route.redirect);
     return true;
   }
   if (!route.respond) return false;
@@ -29,7 +29,6 @@ bool Exchange::answer_by_route(const HttpRoute& route) {
   for (const auto& [name, value] : route.respond->headers) {
     head.fields.push_back({name, value, field_id(name)});
   }
-  apply_header_rules(route.response_headers, head.fields);
   std::string_view body;
   if (has_content(head.status)) body = route.respond->body;
   // A 304 would tell the length of what it does not send.
@@ -39,15 +38,41 @@ bool Exchange::answer_by_route(const HttpRoute& route) {
   return true;
 }
 
-void Exchange::redirect(const HttpRedirect& rule, const HeaderRules& response_headers) {
+void Exchange::redirect(const HttpRedirect& rule) {
   std::string location = expand(rule.to, request_.head, origin_.is_tls);
   ResponseHead& head = frontend_.tools().response;
   head.clear();
   head.status = rule.status;
   head.fields.push_back({"Location", location, FieldId::other});
-  apply_header_rules(response_headers, head.fields);
   head.length = 0;
   respond(head, {{}, true, nullptr}, ExchangeEnd::by_route);
+}
+
+void Exchange::refuse(int status, ExchangeEnd why) {
+  if (state_ == State::over) return;
+  if (has_response()) return cut(why);
+  close_server();
+  respond(status, why);
+}
+
+void Exchange::respond(int status, ExchangeEnd why) {
+  BodyPart part;
+  ResponseHead& head = frontend_.tools().response;
+  make_own_response(status, head, part);
+  respond(head, part, why);
+}
+
+void Exchange::respond(ResponseHead& head, const BodyPart& part, ExchangeEnd why) {
+  status_ = head.status;
+  if (head.find(FieldId::date) == nullptr) {
+    head.fields.push_back({"Date", frontend_.tools().date.now(), FieldId::date});
+  }
+  if (route_ != nullptr) apply_header_rules(route_->response_headers, head.fields);
+  bool has_body = request_.head.method != Method::head;
+  if (has_body) response_bytes_ = part.bytes.size();
+  frontend_.cell().bytes_out.add(response_bytes_);
+  client_.send_response(head, has_body ? part : BodyPart{{}, true, nullptr});
+  finish(why);
 }
 
 }  // namespace lb

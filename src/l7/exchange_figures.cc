@@ -22,20 +22,34 @@ void Exchange::note_response_time() {
   request_sent_us_ = 0;
 }
 
+// The one that it has, or the last one that was tried if that is still there.
+const Server* Exchange::last_server() {
+  if (lease_ || connector_.last_server() == nullptr) return lease_.server();
+  const auto& members = pool().members();
+  auto found = std::find_if(members.begin(), members.end(), [this](const Member& member) {
+    return member.server == connector_.last_server();
+  });
+  return found == members.end() ? nullptr : found->server;
+}
+
 void Exchange::tell(ExchangeEnd why) {
+  bool has_pool = route_ != nullptr && !route_->pools.empty();
   auto since_began = [this](int64_t at_us) { return at_us == 0 ? -1 : at_us - began_us_; };
   frontend_.exchange_over({.client = source_,
                            .tls = client_.tls(),
-                           .request = request_.head.path.empty() ? nullptr : &request_.head,
+                           .request = &request_.head,
                            .router = route_ == nullptr ? nullptr : routes_->router.get(),
                            .route = route_index_,
                            .host = asked_host_,
                            .path = asked_path_,
+                           .referer = asked_referer_,
+                           .user_agent = asked_agent_,
+                           .pool = has_pool ? pool().config().name : std::string_view(),
                            .status = status_,
                            .end = why,
                            .request_bytes = body_bytes_,
                            .response_bytes = response_bytes_,
-                           .server = lease_.server(),
+                           .server = last_server(),
                            .retries = connector_.retries(),
                            .reused = was_reused_,
                            .queued_us = since_began(queued_us_),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "l7/exchange_record.h"
 
+#include <algorithm>
+
 #include "net/tls_session.h"
 #include "pool/server.h"
 
@@ -71,24 +73,22 @@ AccessRecord access_record(const ExchangeRecord& record) {
     access.protocol = request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
     access.method = request.method_name;
     access.query = request.query;
-    access.referer = field(request, FieldId::referer);
-    access.user_agent = field(request, FieldId::user_agent);
     access.request_id = field(request, FieldId::x_request_id);
   }
   access.host = record.host;
   access.path = record.path;
   access.status = record.status;
-  if (record.server != nullptr) {
-    access.pool = record.server->pool();
-    access.server = record.server->name();
-  }
+  access.referer = record.referer;
+  access.user_agent = record.user_agent;
+  access.pool = record.pool;
+  if (record.server != nullptr) access.server = record.server->name();
   access.retries = record.retries;
   access.bytes_in = record.request_bytes;
   access.bytes_out = record.response_bytes;
   access.queued_us = record.queued_us;
   access.connected_us = record.connected_us;
   access.answered_us = record.responded_us;
-  access.took_us = record.total_us;
+  access.took_us = std::max<int64_t>(0, record.total_us);
   if (record.tls != nullptr) {
     access.tls = record.tls->version();
     access.sni = record.tls->server_name();

@@ -45,12 +45,15 @@ const char* to_string(ExchangeEnd end);
 struct ExchangeRecord {
   const Address& client;                 // as limits and logs see it
   const TlsSession* tls = nullptr;       // null: it came in clear
-  const RequestHead* request = nullptr;  // as servers were sent it; null: none could be read
+  const RequestHead* request = nullptr;  // as servers were sent it; null: nothing could be read
   const Router* router = nullptr;        // which has this route; null: none was found
   size_t route = 0;
   std::string_view host = {};  // as it was asked for
   std::string_view path = {};  // likewise, in its normal form; request has the query
-  int status = 0;              // 0: the client got none
+  std::string_view referer = {};
+  std::string_view user_agent = {};
+  std::string_view pool = {};
+  int status = 0;  // 0: the client got none
   ExchangeEnd end = ExchangeEnd::ok;
   uint64_t request_bytes = 0;  // of the body; after 101 all
   uint64_t response_bytes = 0;
@@ -61,7 +64,7 @@ struct ExchangeRecord {
   int64_t queued_us = -1;     // it had a server, at last
   int64_t connected_us = -1;  // to a server, or given a connection that was there
   int64_t responded_us = -1;  // the response's head was there
-  int64_t total_us = 0;
+  int64_t total_us = 0;       // -1: its head never was complete
 };
 
 // As the access log has it. The views are the record's.

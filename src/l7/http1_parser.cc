@@ -321,9 +321,9 @@ const char* apply_framing(const Framing& framing, Method method, uint8_t minor,
   }
   head.is_last = framing.close || (minor == 0 && !framing.keep_alive);
   bool is_interim = head.status < 200;
-  if (head.status == 101) {
-    head.upgrade = framing.upgrade;
-    if (!framing.upgrades || framing.upgrade.empty()) return "a 101 without Upgrade";
+  if (head.status == 101 || head.status == 426) head.upgrade = framing.upgrade;
+  if (head.status == 101 && (!framing.upgrades || framing.upgrade.empty())) {
+    return "a 101 without Upgrade";
   }
   if (framing.lengths == 1 && !is_interim && head.status != 204) head.length = framing.length;
   if (is_interim || head.status == 204 || head.status == 304 || method == Method::head) {
@@ -416,9 +416,8 @@ Parse RequestParser::check_incomplete(std::string_view bytes, const HeadLimits& 
 Parse RequestParser::parse(std::string_view bytes, const HeadLimits& limits, RequestHead& head) {
   // RFC 9112, 2.2: old clients send one empty line too many behind a body.
   if (skipped_ == 0 && bytes.starts_with("\r\n")) skipped_ = 2;
-  if (skipped_ == 0 && bytes == "\r") return Parse::incomplete;
   bytes.remove_prefix(skipped_);
-  if (bytes.empty()) return Parse::incomplete;
+  if (bytes.empty() || (skipped_ == 0 && bytes == "\r")) return Parse::incomplete;
   if (!is(bytes.front(), kToken)) return refuse(400, "no request line");
   Parse found = scanner_.scan(bytes);
   if (found == Parse::refused) return refuse(400, "a line that ends in a bare LF");
@@ -435,6 +434,19 @@ Parse RequestParser::parse(std::string_view bytes, const HeadLimits& limits, Req
   refusal = read_expectation(head);
   if (refusal.status != 0) return refuse(refusal.status, refusal.why);
   return Parse::complete;
+}
+
+void read_request_line(std::string_view bytes, RequestHead& head) {
+  head.clear();
+  if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+  std::string_view line = bytes.substr(0, bytes.find_first_of("\r\n"));
+  size_t end = line.find(' ');
+  if (end > kLongestMethod || !is_token(line.substr(0, end))) return;
+  head.method_name = line.substr(0, end);
+  line.remove_prefix(end + 1);
+  end = line.find(' ');
+  if (end != std::string_view::npos) (void)parse_version(line.substr(end + 1), head.minor);
+  parse_origin(line.substr(0, end), head);
 }
 
 Parse ResponseParser::parse(std::string_view bytes, Method method, ResponseHead& head) {

@@ -65,6 +65,10 @@ class RequestParser {
   HttpRefusal refusal_;
 };
 
+// What a head that is refused, or never was complete, says of its method and target, as it stands
+// there and as far as it can be made out: for logs.
+void read_request_line(std::string_view bytes, RequestHead& head);
+
 // Reads the head of one response, interim or final. Reset it for the next.
 class ResponseParser {
  public:

@@ -95,9 +95,8 @@ void write_response(const ResponseHead& head, Ending ending, bool chunked, std::
   } else if (head.length && !is_streamed && head.status >= 200 && head.status != 204) {
     writer.put("Content-Length: ").number(*head.length).put("\r\n");
   }
-  if (head.status == 101) {
-    writer.put("Connection: upgrade\r\n").field("Upgrade", head.upgrade);
-  } else if (head.status >= 200 && ending != Ending::keep_alive) {
+  if (!head.upgrade.empty()) writer.put("Connection: upgrade\r\n").field("Upgrade", head.upgrade);
+  if (head.status >= 200 && ending != Ending::keep_alive) {
     writer.field("Connection", ending == Ending::close ? "close" : "keep-alive");
   }
   writer.put("\r\n");

@@ -111,7 +111,7 @@ struct ResponseHead {
   BodyKind body = BodyKind::none;
   // Of the body; may be there without one (HEAD, 304).
   std::optional<uint64_t> length;
-  std::string_view upgrade;  // of a 101: what is spoken from here on
+  std::string_view upgrade;  // of a 101: what is spoken from here on; of a 426: what should be
   bool is_last = false;      // the connection ends after this exchange
 
   void clear();

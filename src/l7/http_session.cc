@@ -16,6 +16,9 @@ namespace lb {
 namespace {
 
 constexpr int kReadsPerTurn = 4;
+// Requests of one client, which it pipelined and which were answered at once, before others have
+// their turn.
+constexpr int kExchangesPerTurn = 32;
 
 }  // namespace
 
@@ -116,7 +119,7 @@ void HttpSession::shake_hands() {
 void HttpSession::refuse_plain_http() {
   Fd client = stream_.take_fd();
   stream_ = Stream(std::move(client));
-  refuse({400, "plain HTTP where TLS is spoken"}, ExchangeEnd::plain_http);
+  refuse({400, "plain HTTP where TLS is spoken"}, ExchangeEnd::plain_http, {});
 }
 
 // Also those that TLS holds already.
@@ -142,7 +145,7 @@ void HttpSession::on_readable() {
     case At::ended:
       return;
     default:
-      return read();
+      return yields_ ? go_on() : read();
   }
 }
 
@@ -176,7 +179,7 @@ bool HttpSession::read_once() {
   bool is_full = got.bytes == HttpTools::kScratchSize;
   bool is_short = stream_.is_tls() ? stream_.tls()->drained() : !is_full;
   take(scratch, got.bytes);
-  if (at_ == At::ended || at_ == At::lingering) return false;
+  if (at_ == At::ended || at_ == At::lingering || yields_) return false;
   if (work_) work_->sense.note_read(is_full && !stream_.is_tls());
   if (!is_short) return true;
   watch();
@@ -274,25 +277,40 @@ void HttpSession::take(char* bytes, size_t size) {
   }
   in_turn_ = false;
   if (at_ == At::ended) return;
+  if (yields_) return come_back();
   if (!wants_bytes() && at_ != At::lingering) readable_.disarm();
   release_work();
+}
+
+// In the next turn, to go on with what was read.
+void HttpSession::come_back() {
+  readable_.arm();
+  readable_.set_again(true);
 }
 
 // Takes what it can use now; returns how much that was.
 size_t HttpSession::process(char* bytes, size_t size) {
   size_t used = 0;
+  int begun = 0;
+  yields_ = false;
   while (used < size) {
     if (at_ == At::idle || at_ == At::head) {
+      if (begun == kExchangesPerTurn) {
+        yields_ = true;
+        return used;
+      }
       RequestHead& head = frontend_.tools().request;
       const HttpLimits& limits = frontend_.config().http.limits;
       Parse parsed = work_->parser.parse({bytes + used, size - used},
                                          {limits.max_uri_size, limits.max_header_size}, head);
       if (parsed == Parse::refused) {
-        refuse(work_->parser.refusal(), ExchangeEnd::bad_request);
+        refuse(work_->parser.refusal(), ExchangeEnd::bad_request, {bytes + used, size - used});
         return size;
       }
       if (parsed == Parse::incomplete) {
-        if (at_ == At::idle) {
+        // An empty line behind the last request is no beginning of another.
+        bool has_begun = !std::string_view("\r\n").starts_with({bytes + used, size - used});
+        if (at_ == At::idle && has_begun) {
           at_ = At::head;
           since_ms_ = now_ms();
           lower_deadline();
@@ -302,6 +320,7 @@ size_t HttpSession::process(char* bytes, size_t size) {
       used += work_->parser.size();
       work_->parser.reset();
       used += begin_exchange(bytes + used, size - used);
+      ++begun;
     } else if (at_ == At::exchange && !body_done_ && !paused_ && !over_) {
       BodyPart part;
       bool good = true;
@@ -343,9 +362,9 @@ size_t HttpSession::begin_exchange(char* bytes, size_t size) {
   if (head.authority.empty() || frontend_.routes()->wants_local_address) {
     origin.local = local_address(stream_.fd());
   }
-  now.exchange = std::make_unique<Exchange>(frontend_, *this, origin);
+  now.exchange = std::make_unique<Exchange>(frontend_, *this, origin, head);
   if (good) {
-    now.exchange->begin(head, part);
+    now.exchange->begin(part);
   } else {
     keep_ = false;
     now.exchange->refuse(400);
@@ -379,6 +398,8 @@ size_t HttpSession::next_part(char* bytes, size_t size, BodyPart& part, bool& go
 
 void HttpSession::pause_body() {
   paused_ = true;
+  work().looked_ms = now_ms();
+  lower_deadline();
 }
 
 void HttpSession::resume_body() {
@@ -403,6 +424,7 @@ void HttpSession::go_on() {
     in_turn_ = false;
     if (at_ == At::ended) return;
     if (work_) work_->in.erase(0, used);
+    if (yields_) return come_back();
   }
   if (at_ == At::lingering) return;
   if (wants_bytes()) {

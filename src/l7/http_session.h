@@ -85,6 +85,7 @@ class HttpSession final : public InSlab<HttpSession>,
   void shake_hands();
   void refuse_plain_http();
   void await_bytes();
+  void come_back();
   void watch();
   void read_to_nowhere();
   void take(char* bytes, size_t size);
@@ -96,9 +97,12 @@ class HttpSession final : public InSlab<HttpSession>,
   void go_on();
   void settle_exchange();
   void became_idle();
-  void refuse(const HttpRefusal& refusal, ExchangeEnd why);
+  void refuse(const HttpRefusal& refusal, ExchangeEnd why, std::string_view bytes);
   void close_after_flush();
   void linger();
+  bool must_linger() const;
+  bool still_takes();
+  bool has_left();
   void send(std::span<iovec> pieces);
   bool flush();
   void release_work();
@@ -123,7 +127,8 @@ class HttpSession final : public InSlab<HttpSession>,
   bool gone_ = false;
   bool cut_ = false;
   bool paused_ = false;
-  bool raw_ = false;  // after 101
+  bool yields_ = false;  // what was read has more requests
+  bool raw_ = false;     // after 101
   bool body_done_ = true;
   bool shutdown_due_ = false;
   bool read_wants_write_ = false;  // TLS

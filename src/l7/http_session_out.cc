@@ -22,6 +22,8 @@ constexpr int kReadsPerTurn = 4;
 // How long a client that was refused may go on sending until its connection is closed: without
 // reading it the kernel would answer by a reset, which takes the response away again.
 constexpr int64_t kLinger_ms = 2'000;
+// How often it is asked whether a client is still there whose body is not read.
+constexpr int64_t kLook_ms = 500;
 
 // How long clients may still ask something of a listener that is going: those that are busy learn
 // of it by a response, rather than by a connection that closes under their next request.
@@ -45,7 +47,8 @@ iovec piece(std::string_view bytes) {
 
 }  // namespace
 
-void HttpSession::refuse(const HttpRefusal& refusal, ExchangeEnd why) {
+// `bytes` are what came of the head.
+void HttpSession::refuse(const HttpRefusal& refusal, ExchangeEnd why, std::string_view bytes) {
   log::debug("listener {}: {}: {}", frontend_.config().name, peer_.to_string(), refusal.why);
   BodyPart part;
   ResponseHead& head = frontend_.tools().response;
@@ -54,15 +57,21 @@ void HttpSession::refuse(const HttpRefusal& refusal, ExchangeEnd why) {
   } else {
     make_own_response(refusal.status, head, part);
   }
+  head.fields.push_back({"Date", frontend_.tools().date.now(), FieldId::date});
   keep_ = false;
   body_done_ = true;
   minor_is_0_ = false;
   send_response(head, part);
+  RequestHead& request = frontend_.tools().request;
+  read_request_line(bytes, request);
   frontend_.exchange_over({.client = peer_,
                            .tls = stream_.tls(),
+                           .request = request.method_name.empty() ? nullptr : &request,
+                           .path = request.path,
                            .status = refusal.status,
                            .end = why,
-                           .response_bytes = part.bytes.size()});
+                           .response_bytes = part.bytes.size(),
+                           .total_us = -1});
   if (gone_) return end(CloseReason::client_reset);
   body_done_ = false;  // whatever else comes is not read
   close_after_flush();
@@ -222,8 +231,16 @@ void HttpSession::close_after_flush() {
     at_ = At::flushing;
     return;
   }
-  if (!body_done_ && !raw_) return linger();
+  if (must_linger()) return linger();
   end(CloseReason::finished);
+}
+
+// Closing would reset the connection as soon as anything comes, or when something has come: what
+// the client has not got by then is lost (RFC 9112, 9.6).
+bool HttpSession::must_linger() const {
+  if (raw_) return false;
+  bool more_came = !body_done_ || (work_ && !work_->in.empty());
+  return more_came || unsent_bytes(stream_.fd()) > 0 || has_unread(stream_.fd());
 }
 
 void HttpSession::linger() {
@@ -233,8 +250,26 @@ void HttpSession::linger() {
   at_ = At::lingering;
   since_ms_ = now_ms();
   work().in.clear();
+  work().unsent = unsent_bytes(stream_.fd());
   readable_.arm();
   lower_deadline();
+}
+
+// Whether it took something since it was last asked.
+bool HttpSession::still_takes() {
+  size_t before = std::exchange(work().unsent, unsent_bytes(stream_.fd()));
+  if (work().unsent == 0 || work().unsent >= before) return false;
+  since_ms_ = now_ms();
+  lower_deadline();
+  return true;
+}
+
+// Whether a client whose body is not read is gone.
+bool HttpSession::has_left() {
+  if (at_ != At::exchange || !paused_ || raw_ || now_ms() < work_->looked_ms + kLook_ms)
+    return false;
+  work_->looked_ms = now_ms();
+  return peer_has_closed(stream_.fd());
 }
 
 void HttpSession::read_to_nowhere() {
@@ -253,6 +288,7 @@ void HttpSession::timeouts_changed() {
 void HttpSession::on_timeout() {
   if (at_ == At::ended) return;
   if (at_ == At::exchange && !readable_.armed() && wants_bytes()) await_bytes();
+  if (has_left()) return take_end(false);
   int64_t deadline_ms = next_deadline_ms();
   if (now_ms() < deadline_ms) {
     if (deadline_ms != kNever) frontend_.worker().timeouts.set(*this, deadline_ms);
@@ -261,10 +297,13 @@ void HttpSession::on_timeout() {
   if (is_blocked()) return end(CloseReason::send_timeout);
   switch (at_) {
     case At::head:
-      return refuse({408, "no complete head in time"}, ExchangeEnd::client_timeout);
+      return refuse({408, "no complete head in time"}, ExchangeEnd::client_timeout, work_->in);
     case At::exchange:
       keep_ = false;
       return work_->exchange->refuse(408, ExchangeEnd::client_timeout);
+    case At::lingering:
+      if (still_takes()) return;
+      return end(CloseReason::finished);
     case At::proxy_header:
     case At::handshake:
       return end(CloseReason::header_timeout);
@@ -304,6 +343,7 @@ int64_t HttpSession::next_deadline_ms() const {
         consider(since_ms_, limits.request_body);
       }
       if (!readable_.armed() && wants_bytes()) consider(since_ms_, milliseconds(kWatchAfter_ms));
+      if (paused_ && !raw_) consider(work_->looked_ms, milliseconds(kLook_ms));
       break;
     case At::lingering:
       consider(since_ms_, milliseconds(kLinger_ms));

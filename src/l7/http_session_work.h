@@ -20,6 +20,8 @@ struct HttpSession::Work : InSlab<Work> {
   SpliceSense sense;
   BodyKind body = BodyKind::none;
   uint64_t left = 0;
+  size_t unsent = 0;             // while lingering: what the client had not got yet
+  int64_t looked_ms = 0;         // while paused: when it was last seen to be there
   int64_t stalled_since_ms = 0;  // the client takes nothing; 0 = it does
   std::unique_ptr<Exchange> exchange;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "l7/http_message.h"
+#include "l7/own_response.h"
 #include "l7/server_connections.h"
 #include "net/relay.h"
 #include "pool/worker_context.h"
@@ -27,6 +28,7 @@ struct HttpTools {
   std::string out;        // a head while it is written
   RequestHead request;    // while it is parsed
   ResponseHead response;  // likewise
+  DateText date;
   ServerConnections servers{*this};
 
   // The memory of one request, which comes back for the next ones.

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "l7/own_response.h"
 
+#include <ctime>
+
+#include "common/log.h"
+
 namespace lb {
 
 namespace {
@@ -35,6 +39,21 @@ std::string_view body_of(int status) {
 }
 
 }  // namespace
+
+std::string_view DateText::now() {
+  time_t second = time(nullptr);
+  if (second == second_) return text_;
+  second_ = second;
+  tm utc{};
+  gmtime_r(&second, &utc);
+  // Not by strftime(), whose names are the locale's.
+  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  text_ = fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[utc.tm_wday], utc.tm_mday,
+                      kMonths[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  return text_;
+}
 
 void make_plain_http_response(ResponseHead& head, BodyPart& part) {
   make_own_response(400, head, part);

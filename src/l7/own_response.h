@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,17 @@
 #include "l7/http_message.h"
 
 namespace lb {
+
+// The time as HTTP's Date has it (RFC 9110, 5.6.7). One thread.
+class DateText {
+ public:
+  // Valid until the next call.
+  std::string_view now();
+
+ private:
+  int64_t second_ = -1;
+  std::string text_;
+};
 
 // An answer of the balancer itself: a short JSON body that names what went wrong.
 void make_own_response(int status, ResponseHead& head, BodyPart& part);

@@ -81,9 +81,9 @@ void RequestMeter::count(const ExchangeRecord& record) {
     series = &find(record);
   }
   series->requests.add();
-  if (record.request == nullptr) return;
+  if (record.total_us < 0) return;
   auto at_least_0 = [](int64_t us) { return static_cast<uint64_t>(std::max<int64_t>(0, us)); };
-  uint64_t total_us = at_least_0(record.total_us);
+  auto total_us = static_cast<uint64_t>(record.total_us);
   cell_.duration.record(total_us);
   note_latency(record, total_us);
   if (record.connected_us >= 0 && !record.reused) {

@@ -160,8 +160,8 @@ size_t choose_share(const HttpRoute& route, const Address& source) {
   return 0;
 }
 
-uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Address& source,
-                     std::string_view server_name) {
+uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const AskedFor& asked,
+                     const Address& source) {
   if (pool.balance != Balance::hash) return source_ip_key(source);
   std::string_view text;
   switch (pool.hash_on) {
@@ -170,9 +170,9 @@ uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Addr
     case HashOn::source_ip_port:
       return source_ip_port_key(source);
     case HashOn::uri:
-      return hash64(head.query, hash64(head.path));
+      return hash64(head.query, hash64(asked.path));
     case HashOn::host:
-      return hash64(comparable_host(head.authority));
+      return hash64(comparable_host(asked.host));
     case HashOn::header:
       text = header(head, pool.hash_name);
       break;
@@ -180,7 +180,7 @@ uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Addr
       text = cookie(head, pool.hash_name);
       break;
     case HashOn::sni:
-      return server_name.empty() ? source_ip_key(source) : server_name_key(server_name);
+      return asked.server_name.empty() ? source_ip_key(source) : server_name_key(asked.server_name);
   }
   return text.empty() ? source_ip_key(source) : hash64(text);
 }

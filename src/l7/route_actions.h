@@ -36,9 +36,16 @@ std::string expand(const std::string& target, const RequestHead& head, bool is_t
 // Which of a route's pools a client belongs to: always the same one while the shares stay.
 size_t choose_share(const HttpRoute& route, const Address& source);
 
+// What a client asked for, whatever a route makes of it.
+struct AskedFor {
+  std::string_view host;
+  std::string_view path;
+  std::string_view server_name;  // by TLS; "" = none
+};
+
 // The key of a hash balancer. What a request lacks (its header, its cookie) its source stands in
-// for, so that such requests are spread too. `server_name`: what the client asked for by TLS.
-uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Address& source,
-                     std::string_view server_name);
+// for, so that such requests are spread too.
+uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const AskedFor& asked,
+                     const Address& source);
 
 }  // namespace lb

@@ -65,6 +65,9 @@ class ServerConnection final : public InSlab<ServerConnection>, private Timeout 
   bool is_broken() const { return write_broken_; }
   // Nothing has come since the last response, the connection's end neither.
   bool is_silent() const;
+  // The last response had no body by its method or status, which not every server minds: before it
+  // is used again look whether one came after all.
+  bool is_doubtful() const { return is_doubtful_; }
   // At least one byte of the present request is on its way.
   bool has_written() const { return has_written_; }
   uint64_t bytes_sent() const { return bytes_sent_; }
@@ -141,6 +144,7 @@ class ServerConnection final : public InSlab<ServerConnection>, private Timeout 
   bool has_sent_ = false;  // anything on this connection
   bool lacks_nodelay_;
   bool surplus_ = false;  // bytes behind the response
+  bool is_doubtful_ = false;
 };
 
 }  // namespace lb

@@ -130,6 +130,7 @@ void ServerConnection::take_head(char* bytes, size_t size) {
     if (!is_interim) {
       is_last_ |= head.is_last || head.status == 101;
       response_body_ = head.body;
+      is_doubtful_ = head.body == BodyKind::none && head.length.value_or(1) != 0;
       is_raw_ = head.status == 101;
       if (is_raw_) response_body_ = BodyKind::until_close;
       left_ = head.body == BodyKind::length ? head.length.value_or(0) : 0;

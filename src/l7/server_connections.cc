@@ -18,7 +18,8 @@ std::unique_ptr<ServerConnection> ServerConnections::take(const Server& server,
     auto connection = std::move(list.back());
     list.pop_back();
     bool fits = connection->context() == context;
-    if (fits && (!must_live || connection->is_silent())) return connection;
+    bool must_look = must_live || connection->is_doubtful();
+    if (fits && (!must_look || connection->is_silent())) return connection;
     connection->close();
     tools_.worker.loop.retire(std::move(connection));
   }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/late_resets.h"
 
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -23,8 +21,7 @@ bool is_dead(int fd) {
 }
 
 bool has_unacknowledged(int fd) {
-  int bytes = 0;
-  return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 && !is_dead(fd);
+  return unsent_bytes(fd) > 0 && !is_dead(fd);
 }
 
 }  // namespace

@@ -73,6 +73,13 @@ bool lacks_resources(int error);
 // SO_ERROR: the errno of a failed connect, EINPROGRESS while it is under way, 0 when connected.
 int connect_state(int fd);
 
+// Bytes that were written and that the peer has not acknowledged.
+size_t unsent_bytes(int fd);
+// Bytes that came and were not read: closing with some resets the connection.
+bool has_unread(int fd);
+// The peer has finished or is gone, whatever it sent before and is not read yet.
+bool peer_has_closed(int fd);
+
 Address local_address(int fd);
 
 }  // namespace lb

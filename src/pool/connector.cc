@@ -68,6 +68,7 @@ Connector::Step Connector::pick(const Pool& pool, WorkerContext& worker, const W
   ++tries_;
   ++begun_;
   lease_ = std::move(*lease);
+  last_server_ = lease_.server();
   return stops_at_lease_ ? Step::leased : connect(pool, worker, key);
 }
 

@@ -80,6 +80,8 @@ class Connector {
   Step broken(Lease lease, const Pool& pool, WorkerContext& worker, const WorkKey& key);
 
   const Server* server() const { return lease_.server(); }
+  // Of the last try; it may be gone by now.
+  const Server* last_server() const { return last_server_; }
   Fd take_fd() { return std::move(fd_); }
   Lease take_lease() { return std::move(lease_); }
   int64_t pause_ms() const { return pause_ms_; }
@@ -111,6 +113,7 @@ class Connector {
   int64_t try_again_ms_ = 0;  // while waiting; 0 = when called
   Fd fd_;
   Lease lease_;
+  const Server* last_server_ = nullptr;
   Want want_;
   uint32_t tries_ = 0;   // begun, since it last waited in the line
   uint32_t begun_ = 0;   // in all

@@ -38,6 +38,15 @@ void check_splits(std::string_view bytes, lb::Parse whole, const lb::HeadLimits&
   require(parsed == whole);
 }
 
+// What the log says of a head that is refused is what one that is not says of itself.
+void check_line(std::string_view bytes, lb::Parse parsed, const lb::RequestHead& head) {
+  lb::RequestHead line;
+  lb::read_request_line(bytes, line);
+  if (parsed != lb::Parse::complete) return;
+  require(line.method_name == head.method_name);
+  require(!line.path.starts_with('/') || (line.path == head.path && line.query == head.query));
+}
+
 void check_round_trip(lb::RequestHead& head) {
   if (head.authority.empty()) return;  // HTTP/1.0 without Host
   std::string wire;
@@ -58,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   lb::RequestHead head;
   lb::Parse whole = parser.parse(bytes, limits, head);
   check_splits(bytes, whole, limits);
+  check_line(bytes, whole, head);
   if (whole != lb::Parse::complete) return 0;
   require(parser.size() <= size);
   check_round_trip(head);

@@ -218,7 +218,7 @@ def test_every_way_to_end_has_its_word(lb, server, tmp_path):
         read_head(client)
     lines = wait_until(lambda: len(logged(log)) > len(expected) and logged(log), "all lines")
     assert {line["uri"]: (line["status"], line["termination"]) for line in lines} == {
-        **expected, None: (400, "bad_request")}
+        **expected, "/": (400, "bad_request")}
 
 
 @pytest.mark.fast

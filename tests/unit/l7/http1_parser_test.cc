@@ -132,6 +132,35 @@ TEST(RequestParser, ExpectsContinueOnlyInHttp11) {
   EXPECT_FALSE(parse("POST / HTTP/1.0" + fields).expects_continue);
 }
 
+TEST(RequestLine, IsMadeOutAsFarAsItGoes) {
+  struct Row {
+    const char* bytes;
+    const char* method;
+    const char* path;
+    const char* query;
+  };
+  const Row rows[] = {
+      {"GET /a?b HTTP/1.1\r\nHost", "GET", "/a", "?b"},
+      {"\r\nGET /a HTTP/1.1\r\n", "GET", "/a", ""},
+      {"GET /unfinished", "GET", "/unfinished", ""},
+      {"GET /a\nHost: a\n", "GET", "/a", ""},
+      {"GET  HTTP/1.1\r\n", "GET", "", ""},
+      {"GET", "", "", ""},
+      {"G\x01T / HTTP/1.1\r\n", "", "", ""},
+      {"\x16\x03\x01 x", "", "", ""},
+      {"\r\n", "", "", ""},
+      {"", "", "", ""},
+  };
+  for (const Row& row : rows) {
+    RequestHead head;
+    head.method_name = "STALE";
+    read_request_line(row.bytes, head);
+    EXPECT_EQ(head.method_name, row.method) << row.bytes;
+    EXPECT_EQ(head.path, row.path) << row.bytes;
+    EXPECT_EQ(head.query, row.query) << row.bytes;
+  }
+}
+
 TEST(ResponseParser, TellsHowItsBodyEnds) {
   struct Row {
     const char* what;

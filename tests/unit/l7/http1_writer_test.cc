@@ -30,5 +30,14 @@ TEST(Http1Writer, AResponseSaysItsLengthUnlessItCanHaveNone) {
   }
 }
 
+TEST(Http1Writer, AProtocolThatTheServerWantsIsNamedBesideTheConnectionsEnd) {
+  ResponseHead head;
+  head.status = 426;
+  head.upgrade = "x";
+  std::string out;
+  write_response(head, Ending::close, true, out);
+  EXPECT_EQ(out, "HTTP/1.1 426 \r\nConnection: upgrade\r\nUpgrade: x\r\nConnection: close\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace lb
