@@ -49,17 +49,33 @@ Scalar<std::string> token(const std::string& what) {
           }};
 }
 
-// Fields that say how a message is framed or routed are not a rule's to change.
+// Whether the field says how a message is framed or what its connection is to do: it is read with
+// the head, and none of the request's own.
+bool belongs_to_connection(std::string_view name) {
+  constexpr std::array<std::string_view, 8> kFields = {"content-length", "transfer-encoding",
+                                                       "connection",     "proxy-connection",
+                                                       "keep-alive",     "te",
+                                                       "http2-settings", "trailer"};
+  return std::find(kFields.begin(), kFields.end(), lower(name)) != kFields.end();
+}
+
+Scalar<std::string> matchable_field() {
+  auto parse_token = token("a header name").parse;
+  return {"a header name", [parse_token](std::string_view text) -> Result<std::string> {
+            if (belongs_to_connection(text)) {
+              return fail(
+                  fmt::format("{} belongs to the connection and cannot be matched", quote(text)));
+            }
+            return parse_token(text);
+          }};
+}
+
 Scalar<std::string> changeable_field() {
   auto parse_token = token("a header name").parse;
   return {"a header name", [parse_token](std::string_view text) -> Result<std::string> {
-            constexpr std::array<std::string_view, 8> kFixed = {
-                "host",       "content-length", "transfer-encoding",
-                "connection", "upgrade",        "keep-alive",
-                "te",         "trailer"};
             std::string name = lower(text);
             if (name == "host") return fail("'Host' is set by 'rewrite: {host: ...}'");
-            if (std::find(kFixed.begin(), kFixed.end(), name) != kFixed.end()) {
+            if (belongs_to_connection(name) || name == "upgrade") {
               return fail(
                   fmt::format("{} belongs to the connection and cannot be changed", quote(text)));
             }
@@ -197,7 +213,7 @@ void read_match(const Value& value, HttpMatch& match, std::vector<Value>& token_
   read_list(section, "host", "host names", host_pattern(), match.hosts);
   read_list(section, "path", "paths", path_pattern(), match.paths);
   read_list(section, "method", "methods", token("a method"), match.methods);
-  read_pairs(section, "header", token("a header name"), match.headers);
+  read_pairs(section, "header", matchable_field(), match.headers);
   read_pairs(section, "query", {"a name", [](std::string_view t) { return std::string(t); }},
              match.queries);
   if (auto source = section.find("source")) {

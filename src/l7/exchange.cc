@@ -40,7 +40,10 @@ Exchange::Exchange(HttpFrontend& frontend, ClientStream& client, const RequestOr
   RequestHead& request = request_.head;
   drop_forged_fields(request, origin_);
   source_ = client_address(request, origin_, frontend.config().http.trusted_proxies);
-  if (request.authority.empty()) request.authority = request_.keep(origin_.local.to_string());
+  if (request.authority.empty()) {  // HTTP/1.0
+    request.authority =
+        origin_.local.is_ip() ? request_.keep(origin_.local.to_string()) : "localhost";
+  }
   asked_host_ = request.authority;
   asked_path_ = request.path;
   if (const Field* field = request.find(FieldId::referer)) asked_referer_ = field->value;
@@ -195,7 +198,8 @@ void Exchange::use(std::unique_ptr<ServerConnection> connection) {
     return fail_attempt(error);
   }
   note_connected(false);
-  if (!is_idempotent(request_.head.method) && server_->has_written()) {
+  bool may_repeat = is_idempotent(request_.head.method) && held_.size() <= kMostHeld;
+  if (!may_repeat && server_->has_written()) {
     held_whole_ = false;  // it will not be sent again
     held_.clear();
   }
@@ -366,7 +370,13 @@ void Exchange::on_server_failed(ServerFailure failure, int error) {
                lease_.server()->name());
     return respond(502, ExchangeEnd::server_nonsense);
   }
-  if (!repeatable) return respond(502, ExchangeEnd::server_failed);
+  if (!repeatable) {
+    // A kept connection that had ended says nothing of its server.
+    if (failure == ServerFailure::silent && !was_reused) {
+      count_failure(*lease_.server(), pool().config(), frontend_.worker());
+    }
+    return respond(502, ExchangeEnd::server_failed);
+  }
   if (was_reused && failure == ServerFailure::silent && !tried_stale_) {
     tried_stale_ = true;
     return follow(

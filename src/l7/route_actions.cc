@@ -15,17 +15,17 @@ void remove(std::vector<Field>& fields, std::string_view name) {
   std::erase_if(fields, [&](const Field& field) { return equal_nocase(field.name, name); });
 }
 
-std::string_view port_of(std::string_view authority) {
+// Of a host and a port, which may be empty or not there.
+std::string_view host_of(std::string_view authority) {
   size_t colon = authority.rfind(':');
   bool has_port =
       colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
-  return has_port ? authority.substr(colon + 1) : std::string_view();
+  return has_port ? authority.substr(0, colon) : authority;
 }
 
-std::string_view host_of(std::string_view authority) {
-  std::string_view port = port_of(authority);
-  if (!port.empty()) authority.remove_suffix(port.size() + 1);
-  return authority;
+std::string_view port_of(std::string_view authority) {
+  std::string_view rest = authority.substr(host_of(authority).size());
+  return rest.empty() ? rest : rest.substr(1);
 }
 
 std::string_view header(const RequestHead& head, std::string_view name) {

@@ -35,7 +35,10 @@ bool has_header(const RequestHead& head, const NameAndValue& wanted) {
   };
   FieldId id = field_id(wanted.first);
   if (id == FieldId::host) return !head.authority.empty() && fits(head.authority);
-  if (id == FieldId::upgrade) return !head.upgrade.empty() && fits(head.upgrade);
+  if (id == FieldId::upgrade) {  // protocols are named without case (RFC 9110, 7.8)
+    return !head.upgrade.empty() &&
+           (fits(head.upgrade) || equal_nocase(head.upgrade, wanted.second));
+  }
   return std::any_of(head.fields.begin(), head.fields.end(), [&](const Field& field) {
     return field.id == id && equal_nocase(field.name, wanted.first) && fits(field.value);
   });

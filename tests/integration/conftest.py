@@ -198,3 +198,9 @@ def redis():
     server = RedisServer()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def socket_path(tmp_path_factory):
+    """A name for a unix socket that is short enough to be one."""
+    return tmp_path_factory.mktemp("s") / "lb.sock"

@@ -10,12 +10,6 @@ from lbtest import connect, echo, free_port, has_ipv6, tcp_config
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
-@pytest.fixture
-def socket_path(tmp_path_factory):
-    """A name for a unix socket that is short enough to be one."""
-    return tmp_path_factory.mktemp("s") / "lb.sock"
-
-
 @pytest.mark.fast
 def test_unix_sockets_on_both_sides(lb, server, socket_path):
     behind = server(echo, address=f"unix:{socket_path}.behind")

@@ -96,6 +96,23 @@ def test_an_idempotent_request_is_tried_on_another_server(lb, server):
 
 
 @pytest.mark.fast
+def test_what_cannot_be_repeated_counts_against_its_server_too(lb, server):
+    bad, good = server(answers_then(b"", resets)), server(names_itself_in_http("good"))
+    rules = {"consecutive_failures": 3, "eject_for": "60s"}
+    proxy = lb(http_config({"name": "bad", "address": bad}, good,
+                           pool={"outlier_detection": rules}))
+    client = proxy.connect()
+    seen = []
+
+    def is_ejected():
+        seen.append(asks(client, method="POST", body=b"x").status)
+        return "bad is ejected" in proxy.log()
+
+    wait_until(is_ejected, "its ejection")
+    assert seen.count(502) == 3
+
+
+@pytest.mark.fast
 def test_a_refused_connect_goes_to_another_server_whatever_the_method(lb, server):
     gone, good = server(), server(names_itself_in_http("good"))
     gone.go_down()

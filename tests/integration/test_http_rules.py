@@ -301,6 +301,13 @@ def test_answers_of_the_balancer_have_a_date_and_their_routes_headers(lb):
 
 
 @pytest.mark.fast
+def test_who_names_no_host_at_a_unix_socket_asks_for_localhost(lb, server, socket_path):
+    proxy = lb(http_config(server(tells_what_it_got()), address=f"unix:{socket_path}"))
+    client = proxy.connect().send(b"GET / HTTP/1.0\r\n\r\n")
+    assert b"host: localhost\n" in read_message(client).body
+
+
+@pytest.mark.fast
 def test_which_protocol_a_server_wants_is_passed_on(lb, server):
     wants = response(status="426 Upgrade Required", headers=["Connection: upgrade", "Upgrade: y"])
     got = asks(lb(http_config(server(serves(lambda _: wants)))).connect())

@@ -129,6 +129,8 @@ std::vector<BrokenFile> broken_http() {
        route + ".request_headers.set.Host", "rewrite"},
       {with_route("{pool: db, request_headers: {remove: [Content-Length]}}"), 6, 52,
        route + ".request_headers.remove[0]", "belongs to the connection"},
+      {with_route("{pool: db, match: {header: {Connection: '*'}}}"), 6, 42,
+       route + ".match.header.Connection", "cannot be matched"},
       {with_route("{pool: db, response_headers: {set: {X: \"a\\nb\"}}}"), 6, 53,
        route + ".response_headers.set.X", "control character"},
       {with_route("{pool: db, rewrite: {strip_prefix: api}}"), 6, 49,

@@ -104,6 +104,18 @@ TEST(Router, EveryConditionMustHold) {
   }
 }
 
+TEST(Router, AProtocolToChangeToIsNamedWithoutCase) {
+  HttpMatch match;
+  match.headers = {{"Upgrade", "websocket"}};
+  Router router({route(match)});
+  RequestHead head = request("a", "/");
+  for (auto [protocol, fits] : {std::pair("websocket", true), std::pair("WebSocket", true),
+                                std::pair("other", false), std::pair("", false)}) {
+    head.upgrade = protocol;
+    EXPECT_EQ(router.find(head, kClient).has_value(), fits) << protocol;
+  }
+}
+
 TEST(Router, AThousandRoutesFindEachTheirOwn) {
   std::vector<HttpRoute> routes;
   for (int i = 0; i < 1000; ++i) {
@@ -150,6 +162,8 @@ TEST(RouteActions, ARedirectsTargetIsFilledIn) {
   EXPECT_EQ(expand("{scheme}://b:{port}{path}#{query}", head, true), "https://b:8080/x#y=z");
   head = request("[::1]", "/");
   EXPECT_EQ(expand("//{host}:{port}{uri}", head, false), "//[::1]:80/");
+  head = request("a.example:", "/");
+  EXPECT_EQ(expand("//{host}:{port}{uri}", head, false), "//a.example:80/");
 }
 
 TEST(RouteActions, ASplitKeepsAClientOnOneSideAndTheShares) {
