@@ -303,7 +303,7 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
   }
   if (listener.protocol == Protocol::udp) {
     auto& limits = datagram_limits_[listener.name];
-    if (!limits) limits = std::make_shared<DatagramLimits>();
+    if (!limits) limits = std::make_shared<DatagramLimits>(workers_);
     limits->set(listener.datagram_rate, listener.datagram_rate_per_source);
     plan.datagrams = limits;
   }

@@ -254,19 +254,11 @@ void Worker::flow_closed() {
   session_closed();
 }
 
-void Worker::make_room(const std::string& listener) {
-  make_room_here(listener, team_.workers.size() - 1);
-}
-
-// Passed on from worker to worker until one has a session to end.
-void Worker::make_room_here(const std::string& listener, size_t others) {
-  bool made = false;
-  for_each_frontend([&](Frontend& frontend) {
-    made = made || (frontend.config().name == listener && frontend.make_room());
+void Worker::make_room(const std::string& listener, size_t worker) {
+  Worker* other = team_.workers[worker].get();
+  other->mailbox_.post([other, listener] {
+    if (Frontend* frontend = other->find(listener)) frontend->make_room();
   });
-  if (made || others == 0) return;
-  Worker* next = team_.workers[(index_ + 1) % team_.workers.size()].get();
-  next->mailbox_.post([next, listener, others] { next->make_room_here(listener, others - 1); });
 }
 
 void Worker::report_if_drained() {

@@ -74,7 +74,7 @@ class Worker final : public Peers {
   void session_closed() override;
   void flow_opened() override;
   void flow_closed() override;
-  void make_room(const std::string& listener) override;
+  void make_room(const std::string& listener, size_t worker) override;
 
  private:
   // A frontend of a listener that is gone, until its sessions have ended.
@@ -90,7 +90,6 @@ class Worker final : public Peers {
                  const Address& peer);
   std::unique_ptr<Frontend> take_back(const std::string& listener, Protocol protocol);
   Frontend* find(const std::string& listener);
-  void make_room_here(const std::string& listener, size_t others);
   void for_each_frontend(const std::function<void(Frontend&)>& visit);
   void report_if_drained();
   void forget_idle_connections();

@@ -212,12 +212,13 @@ void UdpFrontend::take_apart(Listening& listening, const FlowKey& key, const Arr
 // A trusted balancer puts a header before a session's first datagram, or before each.
 void UdpFrontend::take_from_trusted(Listening& listening, const FlowKey& key, Arrival& datagram) {
   UdpSession* session = table_.find(key);
-  Address client = session != nullptr ? session->client() : peer_of(datagram);
+  std::shared_ptr<const ProxyHeader> header;
+  if (session != nullptr) header = session->header();
   std::string_view bytes(datagram.bytes, datagram.size);
   if (starts_as_proxy_v2(bytes)) {
     ProxyParse parse = parse_datagram_proxy_header(bytes);
     if (parse.state != ProxyParse::State::complete) return drop(Dropped::bad_header);
-    if (parse.header.source.is_ip()) client = parse.header.source;
+    if (session == nullptr) header = std::make_shared<const ProxyHeader>(parse.header);
     datagram.bytes += parse.length;
     datagram.size -= static_cast<uint32_t>(parse.length);
   } else if (session == nullptr) {
@@ -227,23 +228,23 @@ void UdpFrontend::take_from_trusted(Listening& listening, const FlowKey& key, Ar
     end(*session, CloseReason::server_down);
     session = nullptr;
   }
+  const Address client = header && header->source.is_ip() ? header->source : peer_of(datagram);
   if (session == nullptr) {
     if (auto reason = refuses(listening, client)) return drop(*reason);
   }
   if (plan().datagrams->any() && !passes_limits(FlowKey::source_of(client), datagram)) return;
-  if (session == nullptr) session = open(key, datagram, listening.socket(), client);
+  if (session == nullptr) session = open(key, datagram, listening.socket(), std::move(header));
   Arrival* one = &datagram;
   if (session != nullptr) deliver(*session, &one, 1);
 }
 
 void UdpFrontend::take_new(Listening& listening, const FlowKey& key, Arrival& arrival) {
-  bool other_worker_is_full = table_.size() == 0 && plan().limit->open() >= plan().limit->limit();
-  if (new_left_ == 0 || !newcomers_.empty() || other_worker_is_full) {
+  if (new_left_ == 0 || !newcomers_.empty() || room_is_awaited()) {
     wait_in_line(key, listening, arrival);
     return;
   }
   --new_left_;
-  UdpSession* session = open(key, arrival, listening.socket(), peer_of(arrival));
+  UdpSession* session = open(key, arrival, listening.socket());
   Arrival* one = &arrival;
   if (session != nullptr) deliver(*session, &one, 1);
 }
@@ -265,17 +266,14 @@ bool UdpFrontend::wait_in_line(const FlowKey& key, const Listening& listening,
 
 void UdpFrontend::serve_newcomers() {
   for (size_t i = 0; i < kNewPerTurn && !newcomers_.empty(); ++i) {
-    if (table_.size() == 0 && plan().limit->open() >= plan().limit->limit()) {
-      worker().peers.make_room(config().name);
-      if (++stalls_ <= kMostStalls) {
-        return newcomers_turn_.start(std::chrono::milliseconds(1));
-      }
+    if (room_is_awaited() && ++stalls_ <= kMostStalls) {
+      return newcomers_turn_.start(std::chrono::milliseconds(1));
     }
     stalls_ = 0;
     UdpNewcomers::Item item = newcomers_.pop();
     UdpSession* session = table_.find(item.key);
     if (session == nullptr) {
-      session = open(item.key, item.arrival, item.socket, peer_of(item.arrival));
+      session = open(item.key, item.arrival, item.socket);
     }
     if (session == nullptr) continue;
     session->queued_until = newcomers_.tail() - 1;
@@ -329,7 +327,7 @@ void UdpFrontend::deliver_again(UdpSession& session, Arrival* const* arrivals, s
                                 uint32_t done) {
   FlowKey key = session.key();
   std::shared_ptr<const Fd> socket = session.socket();
-  Address client = session.client();
+  std::shared_ptr<const ProxyHeader> header = session.header();
   server_unreachable(session);
   UdpSession* next = nullptr;
   for (size_t i = 0; i < count; ++i) {
@@ -340,7 +338,7 @@ void UdpFrontend::deliver_again(UdpSession& session, Arrival* const* arrivals, s
     left.bytes += skipped * left.segment;
     left.size -= skipped * left.segment;
     if (left.size <= left.segment) left.segment = 0;
-    if (next == nullptr) next = open(key, left, socket, client);
+    if (next == nullptr) next = open(key, left, socket, header);
     if (next == nullptr) return;
     Arrival* one = &left;
     UdpSession::Sent sent = next->send(&one, 1);
@@ -358,14 +356,14 @@ void UdpFrontend::server_unreachable(UdpSession& session) {
 // ---- sessions ----
 
 UdpSession* UdpFrontend::open(const FlowKey& key, const Arrival& first,
-                              std::shared_ptr<const Fd> socket, const Address& client) {
-  while (!plan().limit->take()) {
-    if (!evict_one()) {
-      drop(Dropped::no_server, first.count());
-      return nullptr;
-    }
+                              std::shared_ptr<const Fd> socket,
+                              std::shared_ptr<const ProxyHeader> header) {
+  if (!take_room()) {
+    drop(Dropped::newcomers, first.count());
+    return nullptr;
   }
-  auto session = std::make_unique<UdpSession>(*this, key, first, std::move(socket), client);
+  auto session =
+      std::make_unique<UdpSession>(*this, key, first, std::move(socket), std::move(header));
   if (auto refusal = session->begin()) {
     plan().limit->give_back();
     drop(dropped_for(*refusal), first.count());
@@ -374,37 +372,10 @@ UdpSession* UdpFrontend::open(const FlowKey& key, const Arrival& first,
   }
   table_.insert(key, session.get());
   standings_[0].push_back(*session);
+  tell_age();
   worker().peers.flow_opened();
   if (deadline_ms() == 0) set_deadline();
   return session.release();  // owned by the table until end()
-}
-
-bool UdpFrontend::evict_one() {
-  for (auto& sessions : standings_) {
-    if (sessions.empty()) continue;
-    UdpSession& victim = sessions.front();
-    FlowKey key = victim.key();
-    if (victim.batch_first != UdpSession::kNone) send_batch(victim);
-    if (table_.find(key) == &victim) end(victim, CloseReason::no_room);
-    return true;
-  }
-  return false;
-}
-
-bool UdpFrontend::make_room() {
-  return evict_one();
-}
-
-void UdpFrontend::touched(UdpSession& session) {
-  auto& sessions = standings_[static_cast<size_t>(session.standing())];
-  sessions.remove(session);
-  sessions.push_back(session);
-}
-
-void UdpFrontend::promote(UdpSession& session, UdpStanding to, UdpStanding& standing) {
-  standings_[static_cast<size_t>(standing)].remove(session);
-  standing = to;
-  standings_[static_cast<size_t>(to)].push_back(session);
 }
 
 void UdpFrontend::end(UdpSession& session, CloseReason reason) {
@@ -419,6 +390,7 @@ void UdpFrontend::end(UdpSession& session, CloseReason reason) {
   session.close();
   table_.erase(session.key());
   standings_[static_cast<size_t>(session.standing())].remove(session);
+  tell_age();
   worker().loop.retire(std::unique_ptr<UdpSession>(&session));
   plan().limit->give_back();
   worker().peers.flow_closed();

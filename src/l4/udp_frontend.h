@@ -39,7 +39,7 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void hand_over_sockets(const Frontend& heir) override;
   void leave_server(const Server* server, CloseReason reason) override;
   void end_sessions(CloseReason reason) override;
-  bool make_room() override;
+  void make_room() override;
   size_t session_count() const override { return table_.size(); }
 
   // For its sessions.
@@ -84,8 +84,12 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void deliver_again(UdpSession& session, Arrival* const* arrivals, size_t count, uint32_t done);
 
   UdpSession* open(const FlowKey& key, const Arrival& first, std::shared_ptr<const Fd> socket,
-                   const Address& client);
+                   std::shared_ptr<const ProxyHeader> header = nullptr);
+  bool take_room();
   bool evict_one();
+  void tell_age();
+  uint32_t most_ahead() const;
+  bool room_is_awaited() const;
   void on_timeout() override;
   void set_deadline();
   int64_t idle_ms() const;
@@ -96,6 +100,8 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
 
   static constexpr size_t kNewPerTurn = 32;
   static constexpr int kBatchesPerTurn = 16;
+  // Sessions beyond max_sessions, while other workers end theirs: an eighth of it, at most.
+  static constexpr uint32_t kMostAhead = 64;
   static constexpr int kMostStalls = 50;  // of a millisecond each
   static constexpr int64_t kDrainIdle_ms = 2'000;
   static constexpr int64_t kLeavingPause_ms = 500;
@@ -112,7 +118,7 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   UdpNewcomers newcomers_;
   Timer newcomers_turn_;
   size_t new_left_ = kNewPerTurn;  // sessions that this turn may still make
-  int stalls_ = 0;      // turns that the first newcomer has waited for another worker to make room
+  int stalls_ = 0;      // turns that the first newcomer has waited for other workers to make room
   Pools former_pools_;  // of earlier snapshots' listener: sessions may be with their servers
   LeavingServers leaving_;
   Timer leaving_turn_;

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "l4/udp_frontend.h"
-#include "net/proxy_protocol.h"
 #include "net/socket.h"
 #include "pool/connector.h"
 #include "pool/outlier.h"
@@ -28,24 +27,16 @@ constexpr uint8_t kManyAfter = 8;
 // An answer that has not come for so long is counted as one of that length.
 constexpr int64_t kSilence_us = 1'000'000;
 
-Endpoint4or6 endpoint_of(const Address& address) {
-  Endpoint4or6 endpoint;
-  std::memcpy(&endpoint.base, address.data(), address.length());
-  return endpoint;
-}
-
 }  // namespace
 
 UdpSession::UdpSession(UdpFrontend& frontend, const FlowKey& key, const Arrival& first,
-                       std::shared_ptr<const Fd> socket, const Address& client)
+                       std::shared_ptr<const Fd> socket, std::shared_ptr<const ProxyHeader> header)
     : frontend_(frontend),
       key_(key),
       peer_(first.peer),
-      client_(endpoint_of(client)),
       local_(first.local),
       socket_(std::move(socket)),
-      proxied_(
-          frontend.header_follows(Address::from_sockaddr(&first.peer.base, first.peer.length()))),
+      header_(std::move(header)),
       active_ms_(frontend.worker().loop.now_ms()) {}
 
 UdpSession::~UdpSession() {
@@ -62,7 +53,8 @@ void UdpSession::close() {
 }
 
 Address UdpSession::client() const {
-  return Address::from_sockaddr(&client_.base, client_.length());
+  if (header_ && header_->source.is_ip()) return header_->source;
+  return Address::from_sockaddr(&peer_.base, peer_.length());
 }
 
 std::optional<CloseReason> UdpSession::begin() {
@@ -148,6 +140,7 @@ bool UdpSession::must_move(int64_t now_ms) const {
 }
 
 Address UdpSession::destination() const {
+  if (header_ && header_->source.is_ip()) return header_->destination;
   Address listening = local_address(socket_->get());
   if (local_.family == 0) return listening;
   Endpoint4or6 to;

@@ -10,6 +10,7 @@
 #include "l4/flow_table.h"
 #include "net/datagrams.h"
 #include "net/port_table.h"
+#include "net/proxy_protocol.h"
 #include "pool/close_reason.h"
 #include "pool/server.h"
 
@@ -36,7 +37,7 @@ class UdpSession final : public ListHook {
   };
 
   UdpSession(UdpFrontend& frontend, const FlowKey& key, const Arrival& first,
-             std::shared_ptr<const Fd> socket, const Address& client);
+             std::shared_ptr<const Fd> socket, std::shared_ptr<const ProxyHeader> header);
   ~UdpSession();
   UdpSession(const UdpSession&) = delete;
   UdpSession& operator=(const UdpSession&) = delete;
@@ -58,8 +59,8 @@ class UdpSession final : public ListHook {
   bool must_move(int64_t now_ms) const;
   void move_on() { moving_ = true; }
   bool moving() const { return moving_; }
-  // It begins with datagrams of a trusted peer, and may have more headers.
-  bool is_proxied() const { return proxied_; }
+  // What a trusted peer said before its first datagram; null for a client of our own.
+  const std::shared_ptr<const ProxyHeader>& header() const { return header_; }
 
   // For its frontend: its place in the batch being read, and among the newcomers that wait.
   static constexpr uint16_t kNone = UINT16_MAX;
@@ -89,13 +90,12 @@ class UdpSession final : public ListHook {
   Lease lease_;
   std::shared_ptr<ServerPorts> ports_;
   FlowKey key_;
-  Endpoint4or6 peer_;    // where replies go
-  Endpoint4or6 client_;  // the same, or the PROXY header's source
-  LocalAddress local_;   // where they come from
+  Endpoint4or6 peer_;   // where replies go
+  LocalAddress local_;  // where they come from
   // The listening one; open for as long as anything is sent from it.
   const std::shared_ptr<const Fd> socket_;
   ServerPorts::Port port_;  // of its own socket
-  bool proxied_;
+  const std::shared_ptr<const ProxyHeader> header_;
   bool moving_ = false;
   bool header_sent_ = false;
   bool many_ = false;  // the socket was told to expect many datagrams

@@ -15,8 +15,12 @@ bool ConnectionLimit::take() {
     open_.fetch_add(1, std::memory_order_seq_cst);
     return true;
   }
+  return take_ahead(0);
+}
+
+bool ConnectionLimit::take_ahead(uint32_t most_beyond) {
   uint32_t open = open_.load(std::memory_order_seq_cst);
-  while (open < limit_.load(std::memory_order_seq_cst)) {
+  while (open < uint64_t{limit_.load(std::memory_order_seq_cst)} + most_beyond) {
     if (open_.compare_exchange_weak(open, open + 1, std::memory_order_seq_cst)) return true;
   }
   return false;

@@ -19,6 +19,8 @@ class ConnectionLimit {
 
   // Counts one connection if there is room for it.
   bool take();
+  // The same, up to so many beyond the limit: for who had another worker end one of its own.
+  bool take_ahead(uint32_t most_beyond);
   void give_back();
 
   // This worker waits for room. Try take() once more afterwards: what was given back in between

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "common/rate.h"
+#include "net/session_ages.h"
 
 namespace lb {
 
@@ -94,10 +95,13 @@ inline constexpr size_t kDroppedReasons = 9;
 
 const char* to_string(Dropped reason);
 
-// Both limits on what a listener's clients send, and the count of what was dropped; they outlive
-// reloads. Any thread.
+// What a UDP listener's workers share: both limits on what its clients send, the count of what was
+// dropped, and whose session goes first where there is no room. Outlives reloads. Any thread.
 class DatagramLimits {
  public:
+  explicit DatagramLimits(size_t workers) : ages(workers) {}
+
+  SessionAges ages;
   std::array<std::atomic<uint64_t>, kDroppedReasons> dropped{};
 
   // Control thread.

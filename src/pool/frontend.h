@@ -72,8 +72,8 @@ class Frontend {
   // No session stays with this server, which went down or was removed.
   virtual void leave_server(const Server* server, CloseReason reason) = 0;
   virtual void end_sessions(CloseReason reason) = 0;
-  // Ends one session, so that there is room for another. False: it has none that could go.
-  virtual bool make_room() { return false; }
+  // Another worker has opened a session too many: ends one, if there are still too many.
+  virtual void make_room() {}
   virtual size_t session_count() const = 0;
 
   WorkerContext& worker() const { return worker_; }

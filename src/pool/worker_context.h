@@ -47,8 +47,8 @@ class Peers {
   // The same for a session that cannot be passed on: its client's datagrams come to this worker.
   virtual void flow_opened() = 0;
   virtual void flow_closed() = 0;
-  // This listener may have no session more, and this worker has none to end: another one is to.
-  virtual void make_room(const std::string& listener) = 0;
+  // This listener has a session more than it may have: that worker is to end the oldest of its own.
+  virtual void make_room(const std::string& listener, size_t worker) = 0;
 };
 
 // What everything that lives on one worker shares. Its members outlive all sessions of the worker.

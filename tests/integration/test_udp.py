@@ -282,6 +282,7 @@ def test_a_second_balancer_learns_the_client_of_each_datagram(lb, udp_server, ud
     client, denied = udp_client(far.address, "127.0.0.8"), udp_client(far.address, "127.0.0.7")
     answer = client.asks(b"hello")
     assert socket.inet_ntoa(answer[16:20]) == "127.0.0.8" and answer[28:] == b"hello"
+    assert struct.unpack("!H", answer[26:28])[0] == int(far.address.rpartition(":")[2]), "where it sent to"
     assert [client.asks(data) for data in (b"more", b"", b"x" * 1_400)] == [b"more", b"", b"x" * 1_400]
     denied.send(b"hello")
     assert denied.hears_nothing()

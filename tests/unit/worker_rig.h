@@ -67,7 +67,9 @@ class WorkerRig final : private ControlReports, private Peers {
   void session_closed() override { --sessions; }
   void flow_opened() override { session_opened(); }
   void flow_closed() override { session_closed(); }
-  void make_room(const std::string& listener) override { room_wanted.push_back(listener); }
+  void make_room(const std::string& listener, size_t worker) override {
+    room_wanted.push_back(listener + "@" + std::to_string(worker));
+  }
 };
 
 }  // namespace lb

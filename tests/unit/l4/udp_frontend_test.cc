@@ -211,14 +211,49 @@ TEST_F(UdpFrontendTest, WithRoomForOneEveryoneIsServedInTurn) {
   EXPECT_EQ(frontend_->session_count(), 1u);
 }
 
-TEST_F(UdpFrontendTest, ANewcomerWaitsForAnotherWorkerToMakeRoom) {
+TEST_F(UdpFrontendTest, TheLeastRecentlyUsedGoesAlsoWhereAnotherWorkerHasIt) {
+  limit_->set_limit(2);
+  ASSERT_TRUE(limit_->take());  // another worker's session, older than all of ours
+  limits_->ages.set(1, 1);
+  open();
+  Peer first;
+  Peer second;
+  exchange(first);
+  exchange(second);
+  EXPECT_EQ(frontend_->session_count(), 2u) << "nobody waits for the other worker";
+  EXPECT_EQ(rig_.room_wanted, std::vector<std::string>{"in@1"});
+  EXPECT_EQ(limits_->ages.oldest(1), 1u);
+  limit_->give_back();
+  limits_->ages.set(1, SessionAges::kNone);
+  EXPECT_EQ(limits_->ages.oldest(1), 0u) << "told of its own";
+  Peer third;
+  exchange(third);
+  EXPECT_EQ(frontend_->session_count(), 2u);
+  EXPECT_EQ(rig_.room_wanted.size(), 1u);
+}
+
+TEST_F(UdpFrontendTest, OnlyWhatIsTooManyMakesRoomForAnotherWorker) {
   limit_->set_limit(1);
-  ASSERT_TRUE(limit_->take());  // another worker's session
+  open();
+  Peer client;
+  exchange(client);
+  frontend_->make_room();
+  EXPECT_EQ(frontend_->session_count(), 1u);
+  ASSERT_TRUE(limit_->take_ahead(1));
+  frontend_->make_room();
+  EXPECT_EQ(frontend_->session_count(), 0u);
+}
+
+// As far ahead as it may go, a newcomer waits; nothing of its own goes for it.
+TEST_F(UdpFrontendTest, ANewcomerWaitsWhereOtherWorkersOweMuchRoom) {
+  limit_->set_limit(1);
+  ASSERT_TRUE(limit_->take());
+  ASSERT_TRUE(limit_->take_ahead(1));
+  limits_->ages.set(1, 1);
   open();
   Peer client;
   client.send("?", at_);
-  ASSERT_TRUE(run_until(rig_.loop, [&] { return !rig_.room_wanted.empty(); }));
-  EXPECT_EQ(rig_.room_wanted[0], "in");
+  EXPECT_TRUE(nothing_comes(server(0)));
   limit_->give_back();
   EXPECT_EQ(wait_for(server(0)), "?");
 }
@@ -409,12 +444,13 @@ TEST_F(UdpFrontendTest, ATrustedPeersHeaderNamesTheClientAndIsTakenOff) {
   EXPECT_TRUE(nothing_comes(server(0)));
   EXPECT_EQ(dropped(Dropped::denied), 1u);
 
-  DatagramProxyHeader header(*Address::parse("10.1.2.3:4567"), at_);
+  DatagramProxyHeader header(*Address::parse("10.1.2.3:4567"), *Address::parse("192.0.2.9:53"));
   balancer.send(std::string(header.bytes()) + "hello", at_);
   std::string got = wait_for(server(0));
   ProxyParse parse = parse_datagram_proxy_header(got);
   ASSERT_EQ(parse.state, ProxyParse::State::complete);
   EXPECT_EQ(parse.header.source.to_string(), "10.1.2.3:4567");
+  EXPECT_EQ(parse.header.destination.to_string(), "192.0.2.9:53") << "where the client sent to";
   EXPECT_EQ(got.substr(parse.length), "hello");
   balancer.send("more", at_);
   EXPECT_EQ(wait_for(server(0)), "more") << "only the first needs a header";

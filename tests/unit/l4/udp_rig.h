@@ -127,7 +127,7 @@ class UdpRig : public testing::Test {
   std::shared_ptr<ListenerStats> stats_ = std::make_shared<ListenerStats>(1);
   std::shared_ptr<ConnectionLimit> limit_ =
       std::make_shared<ConnectionLimit>(1'000, 1, [](size_t) {});
-  std::shared_ptr<DatagramLimits> limits_ = std::make_shared<DatagramLimits>();
+  std::shared_ptr<DatagramLimits> limits_ = std::make_shared<DatagramLimits>(2);
   std::vector<std::shared_ptr<const Fd>> sockets_;
   std::chrono::milliseconds drain_timeout_{30'000};
   Address at_;

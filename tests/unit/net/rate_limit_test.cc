@@ -105,7 +105,7 @@ TEST(SourceRates, TakeMemoryOnlyWhereARateIsSet) {
 }
 
 TEST(DatagramLimits, WhatASourcesLimitRefusesDoesNotCountForAll) {
-  DatagramLimits limits;
+  DatagramLimits limits(1);
   EXPECT_FALSE(limits.any());
   limits.set(Rate{100, milliseconds(1'000), 100}, Rate{10, milliseconds(1'000), 10});
   EXPECT_TRUE(limits.any());
