@@ -246,11 +246,7 @@ void read_listener(const Value& value, Draft& draft) {
       found->error_at_key(fmt::format("does not apply: {}", kForStreams));
     }
   }
-  if (listener.protocol == Protocol::udp) {
-    section.not_built({"access_log"});
-  } else if (auto found = section.find("access_log")) {
-    read_access_log(*found, listener.access_log);
-  }
+  if (auto found = section.find("access_log")) read_access_log(*found, listener.access_log);
   if (!here.any_of(Protocol::udp)) {
     section.applies_only_as_off({"udp"}, kForUdp);
   } else if (auto found = section.find("udp")) {

@@ -387,6 +387,7 @@ void UdpFrontend::end(UdpSession& session, CloseReason reason) {
                session.server()->pool(), session.server()->name(), to_string(reason));
   }
   cell().ended[static_cast<size_t>(reason)].add();
+  if (access_log() != nullptr) session.write_access_log(reason);
   session.close();
   table_.erase(session.key());
   standings_[static_cast<size_t>(session.standing())].remove(session);

@@ -37,7 +37,8 @@ UdpSession::UdpSession(UdpFrontend& frontend, const FlowKey& key, const Arrival&
       local_(first.local),
       socket_(std::move(socket)),
       header_(std::move(header)),
-      active_ms_(frontend.worker().loop.now_ms()) {}
+      began_ms_(frontend.worker().loop.now_ms()),
+      active_ms_(began_ms_) {}
 
 UdpSession::~UdpSession() {
   close();
@@ -211,6 +212,7 @@ UdpSession::Sent UdpSession::send(Arrival* const* arrivals, size_t count) {
   ServerCell& cell = server.cell(frontend_.worker().index);
   cell.bytes_in.fetch_add(bytes, std::memory_order_relaxed);
   frontend_.cell().bytes_in.add(bytes);
+  bytes_in_ += bytes;
   note_request(datagrams);
   return sent;
 }
@@ -239,6 +241,7 @@ void UdpSession::note_reply(uint32_t count, uint32_t size) {
   EventLoop& loop = frontend_.worker().loop;
   active_ms_ = loop.now_ms();
   replies_ += count;
+  bytes_out_ += size;
   Server& server = *lease_.server();
   count_success(server);
   server.cell(frontend_.worker().index).bytes_out.fetch_add(size, std::memory_order_relaxed);
@@ -251,6 +254,7 @@ void UdpSession::note_reply(uint32_t count, uint32_t size) {
     timing_us_ = 0;
   }
   if (standing_ == UdpStanding::unanswered) {
+    answered_ms_ = active_ms_;
     frontend_.promote(*this, UdpStanding::answered, standing_);
   } else {
     frontend_.touched(*this);
@@ -330,6 +334,22 @@ int64_t UdpSession::receive_checked(char* room) {
     if (got < 0) return -errno;
     if (Address::from_sockaddr(&from.base, length) == lease_.server()->address()) return got;
   }
+}
+
+void UdpSession::write_access_log(CloseReason reason) const {
+  const Address from = client();
+  AccessRecord record{from, to_string(reason)};
+  record.protocol = "udp";
+  record.pool = server()->pool();
+  record.server = server()->name();
+  record.bytes_in = bytes_in_;
+  record.bytes_out = bytes_out_;
+  record.datagrams_in = requests_;
+  record.datagrams_out = replies_;
+  record.queued_us = record.connected_us = 0;
+  if (answered_ms_ != 0) record.answered_us = (answered_ms_ - began_ms_) * 1000;
+  record.took_us = (frontend_.worker().loop.now_ms() - began_ms_) * 1000;
+  frontend_.access_log()->write(frontend_.worker().index, record);
 }
 
 }  // namespace lb

@@ -47,6 +47,7 @@ class UdpSession final : public ListHook {
   Sent send(Arrival* const* arrivals, size_t count);
   // Gives back server, socket and port. Once it is closed nothing but its end is left.
   void close();
+  void write_access_log(CloseReason reason) const;
 
   const FlowKey& key() const { return key_; }
   Server* server() const { return lease_.server(); }
@@ -104,6 +105,10 @@ class UdpSession final : public ListHook {
   uint8_t bursts_ = 0;  // many came at once so often
   uint64_t requests_ = 0;
   uint64_t replies_ = 0;
+  uint64_t bytes_in_ = 0;
+  uint64_t bytes_out_ = 0;
+  const int64_t began_ms_;
+  int64_t answered_ms_ = 0;
   int64_t active_ms_;
   int64_t timing_us_ = 0;       // since when a reply is awaited; least_response_time
   int64_t known_avoid_ms_ = 0;  // the server was avoided already when it was picked

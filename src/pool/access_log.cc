@@ -166,6 +166,10 @@ void append_json_line(std::string_view listener, const AccessRecord& record, int
   line.number("retries", record.retries);
   line.number("bytes_in", record.bytes_in);
   line.number("bytes_out", record.bytes_out);
+  if (record.is_udp()) {
+    line.number("datagrams_in", record.datagrams_in);
+    line.number("datagrams_out", record.datagrams_out);
+  }
   Durations durations = durations_of(record);
   line.ms("queue_ms", durations.queue_us);
   line.ms("connect_ms", durations.connect_us);
@@ -187,7 +191,7 @@ void append_ms_or_dash(std::string_view key, int64_t us, Buffer& out) {
 }
 
 void append_request_line(const AccessRecord& record, Buffer& out) {
-  if (!record.is_http()) return append("TCP", out);
+  if (!record.is_http()) return append(record.is_udp() ? "UDP" : "TCP", out);
   append_or_dash(record.method, out);
   if (record.method.empty()) return;
   out.push_back(' ');

@@ -12,8 +12,8 @@
 
 namespace lb {
 
-// What the access log says of one piece of work: a tcp connection, or a request and its response.
-// Views into somebody else's bytes, for the time of a call.
+// What the access log says of one piece of work: a tcp connection, a udp session, or a
+// request and its response. Views into somebody else's bytes, for the time of a call.
 struct AccessRecord {
   static constexpr int64_t kNever = -1;  // it did not come so far
 
@@ -31,8 +31,10 @@ struct AccessRecord {
   int64_t took_us = 0;            // until its end
   std::string_view tls = {};      // the version, "" = in clear
   std::string_view sni = {};
-  // http only
   std::string_view protocol = "tcp";
+  uint64_t datagrams_in = 0;  // udp only
+  uint64_t datagrams_out = 0;
+  // http only
   std::string_view method = {};
   std::string_view host = {};
   std::string_view path = {};
@@ -42,7 +44,8 @@ struct AccessRecord {
   std::string_view request_id = {};
   int status = 0;  // 0 = nothing was said
 
-  bool is_http() const { return protocol != "tcp"; }
+  bool is_udp() const { return protocol == "udp"; }
+  bool is_http() const { return protocol != "tcp" && !is_udp(); }
 };
 
 // A listener's access log: makes lines of records and gives them to the file's writer, which other

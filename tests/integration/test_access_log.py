@@ -9,6 +9,7 @@ import signal
 
 import pytest
 from lbtest import echo, free_port, reset_after, resets, source, tcp_config, wait_until
+from lbtest.datagrams import udp_config
 from lbtest.http import (asks, http_config, names_itself_in_http, read_head, read_message, request,
                          response, serves)
 
@@ -50,6 +51,19 @@ def test_standard_output_and_the_combined_format(lb, server):
         r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "TCP" - 1000 "-" "-" '
         r"listener=front server=back/" + re.escape(one.address) + r" retries=0 queue_ms=\d+ "
         r'connect_ms=\d+ response_ms=\d+ duration_ms=\d+ termination="finished"\n', line)
+
+
+@pytest.mark.fast
+def test_a_session_of_datagrams_is_one_line(lb, udp_server, udp_client, tmp_path):
+    one, log = udp_server(), tmp_path / "access.log"
+    proxy = lb(udp_config(one, listener={"access_log": {"output": str(log)}, "udp": {"responses": 1}}))
+    client = udp_client(proxy.address)
+    assert client.asks(b"hello") == b"hello"
+    (line,) = wait_until(lambda: logged(log), "a line")
+    expected = {"listener": "front", "client": "127.0.0.1", "protocol": "udp", "pool": "back",
+                "client_port": client.socket.getsockname()[1], "server": one.address, "bytes_in": 5,
+                "bytes_out": 5, "datagrams_in": 1, "datagrams_out": 1, "termination": "finished"}
+    assert expected.items() <= line.items()
 
 
 @pytest.mark.fast

@@ -57,6 +57,32 @@ TEST(AccessLog, ARequestAsJson) {
             "\n");
 }
 
+TEST(AccessLog, ASessionOfDatagrams) {
+  Address client = address("[2001:db8::1]:5353");
+  AccessRecord record{client, "idle_timeout"};
+  record.protocol = "udp";
+  record.pool = "dns";
+  record.server = "ns1";
+  record.bytes_in = 40;
+  record.bytes_out = 512;
+  record.datagrams_in = 1;
+  record.datagrams_out = 2;
+  record.queued_us = record.connected_us = 0;
+  record.answered_us = 3'000;
+  record.took_us = 30'003'000;
+  EXPECT_EQ(AccessLog::line("in", kJson, record, kNow_ms),
+            R"({"time":"2026-11-21T16:59:30.120Z","listener":"in","client":"2001:db8::1",)"
+            R"("client_port":5353,"protocol":"udp","tls":null,"sni":null,"pool":"dns",)"
+            R"("server":"ns1","retries":0,"bytes_in":40,"bytes_out":512,"datagrams_in":1,)"
+            R"("datagrams_out":2,"queue_ms":0,"connect_ms":0,"response_ms":3,)"
+            R"("duration_ms":30003,"termination":"idle_timeout"})"
+            "\n");
+  EXPECT_EQ(AccessLog::line("in", kCombined, record, kNow_ms),
+            "2001:db8::1 - - [21/Nov/2026:16:59:30 +0000] \"UDP\" - 512 \"-\" \"-\" listener=in "
+            "server=dns/ns1 retries=0 queue_ms=0 connect_ms=0 response_ms=3 duration_ms=30003 "
+            "termination=\"idle_timeout\"\n");
+}
+
 TEST(AccessLog, ARequestInTheCombinedFormat) {
   Address client = address("[2001:db8::1]:51234");
   EXPECT_EQ(AccessLog::line("web", kCombined, request(client), kNow_ms),
