@@ -28,8 +28,7 @@ struct Connection {
 class Load {
  public:
   explicit Load(Options& options)
-      : target_(endpoint(options.text("target", "127.0.0.1:7000"))),
-        sources_(static_cast<uint32_t>(options.number("sources", 1))),
+      : sockets_(options),
         connections_(options.number("connections", 32)),
         resumes_(options.number("resume", 0) != 0),
         context_(SSL_CTX_new(TLS_client_method())),
@@ -50,9 +49,8 @@ class Load {
   void run() {
     for (Connection& connection : connections_) open(connection);
     while (meter_.running(units_)) {
-      epoll_event events[256];
-      const int count = epoll_wait(epoll_, events, 256, 100);
-      for (int i = 0; i < count; ++i) advance(*static_cast<Connection*>(events[i].data.ptr));
+      for_each_event<Connection>(epoll_, 100,
+                                 [this](Connection& connection, uint32_t) { advance(connection); });
     }
     meter_.print(units_, 0);
   }
@@ -65,25 +63,9 @@ class Load {
     return 1;  // it is ours
   }
 
-  // Client addresses in turn, so that local ports in TIME_WAIT do not run out: 127.1.0.1 and up.
-  int connected_socket() {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) die_errno("socket");
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (sources_ > 1) {
-      sockaddr_in source{};
-      source.sin_family = AF_INET;
-      source.sin_addr.s_addr = htonl(0x7F010001 + next_source_++ % sources_);
-      set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-      if (bind(fd, as_sockaddr(source), sizeof source) != 0) die_errno("bind");
-    }
-    if (connect(fd, as_sockaddr(target_), sizeof target_) != 0) die_errno("connect");
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) die_errno("fcntl");
-    return fd;
-  }
-
   void open(Connection& connection) {
-    const int fd = connected_socket();
+    const int fd = sockets_.connected();
+    set_nonblocking(fd);
     connection.tls = SSL_new(context_);
     SSL_set_app_data(connection.tls, &connection);
     SSL_set_connect_state(connection.tls);
@@ -132,9 +114,7 @@ class Load {
     }
   }
 
-  sockaddr_in target_;
-  uint32_t sources_;
-  uint32_t next_source_ = 0;
+  ClientSockets sockets_;
   std::vector<Connection> connections_;
   bool resumes_;
   SSL_CTX* context_;

@@ -39,8 +39,7 @@ struct Connection {
 class Load {
  public:
   Load(Options& options, bool is_bulk)
-      : target_(endpoint(options.text("target", "127.0.0.1:7000"))),
-        sources_(static_cast<uint32_t>(options.number("sources", 1))),
+      : sockets_(options),
         connections_(options.number("connections", 64)),
         active_(options.number("active", 0)),
         use_tls_(options.number("tls", 0) != 0),
@@ -117,31 +116,11 @@ class Load {
  private:
   template <typename Handler>
   void for_each_event(Handler handle) {
-    epoll_event events[256];
-    const int count = epoll_wait(epoll_, events, 256, 100);
-    for (int i = 0; i < count; ++i) {
-      handle(*static_cast<Connection*>(events[i].data.ptr), events[i].events);
-    }
-  }
-
-  // Client addresses in turn, so that local ports in TIME_WAIT do not run out: 127.1.0.1 and up.
-  int open_socket(int flags) {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-    if (fd < 0) die_errno("socket");
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (sources_ > 1) {
-      sockaddr_in source{};
-      source.sin_family = AF_INET;
-      source.sin_addr.s_addr = htonl(0x7F010001 + next_source_++ % sources_);
-      set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-      if (bind(fd, as_sockaddr(source), sizeof source) != 0) die_errno("bind");
-    }
-    return fd;
+    bench::for_each_event<Connection>(epoll_, 100, handle);
   }
 
   void open_blocking(Connection& connection) {
-    connection.fd = open_socket(0);
-    if (connect(connection.fd, as_sockaddr(target_), sizeof target_) != 0) die_errno("connect");
+    connection.fd = sockets_.connected();
     if (!use_tls_) return;
     connection.tls = SSL_new(context_);
     SSL_set_fd(connection.tls, connection.fd);
@@ -151,8 +130,7 @@ class Load {
   void open_all(std::vector<Connection>& connections) {
     for (Connection& connection : connections) {
       open_blocking(connection);
-      const int flags = fcntl(connection.fd, F_GETFL);
-      if (fcntl(connection.fd, F_SETFL, flags | O_NONBLOCK) != 0) die_errno("fcntl");
+      set_nonblocking(connection.fd);
       watch(epoll_, EPOLL_CTL_ADD, connection.fd, EPOLLIN, &connection);
       if (!ask(connection)) die_errno("send");
     }
@@ -160,10 +138,7 @@ class Load {
 
   // The request is sent at once: over loopback the connection stands when connect() returns.
   void reopen(Connection& connection) {
-    connection = Connection{.fd = open_socket(SOCK_NONBLOCK)};
-    if (connect(connection.fd, as_sockaddr(target_), sizeof target_) != 0 && errno != EINPROGRESS) {
-      die_errno("connect");
-    }
+    connection = Connection{.fd = sockets_.connecting()};
     const bool asked = ask(connection);
     watch(epoll_, EPOLL_CTL_ADD, connection.fd, asked ? EPOLLIN : EPOLLOUT, &connection);
   }
@@ -258,9 +233,7 @@ class Load {
     die("a response without Content-Length");
   }
 
-  sockaddr_in target_;
-  uint32_t sources_;
-  uint32_t next_source_ = 0;
+  ClientSockets sockets_;
   std::vector<Connection> connections_;
   size_t active_;
   bool use_tls_;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "pattern.h"
-#include "sockets.h"
+#include "port_server.h"
 
 namespace lb::bench {
 namespace {
@@ -35,43 +35,11 @@ std::string head_of(uint64_t length) {
          std::to_string(length) + "\r\n\r\n";
 }
 
-class Server {
+class Server : public PortServer<Server, Socket> {
  public:
   Server(const sockaddr_in& first, unsigned ports)
-      : small_(head_of(kSmallBody) + std::string(pattern_.at(0).data, kSmallBody)) {
-    for (unsigned i = 0; i < ports; ++i) {
-      add(listen_on(with_port_offset(first, i)), true);
-    }
-  }
-
-  [[noreturn]] void run() {
-    epoll_event events[256];
-    for (;;) {
-      const int count = epoll_wait(epoll_, events, 256, -1);
-      for (int i = 0; i < count; ++i) {
-        Socket& socket = *static_cast<Socket*>(events[i].data.ptr);
-        if (socket.listening) {
-          accept_some(socket);
-        } else if (!serve(socket, events[i].events)) {
-          close(socket.fd);
-          delete &socket;  // a socket has one event a turn: nothing else points to it
-        }
-      }
-    }
-  }
-
- private:
-  void add(int fd, bool listening) {
-    watch(epoll_, EPOLL_CTL_ADD, fd, EPOLLIN, new Socket{.fd = fd, .listening = listening});
-  }
-
-  void accept_some(const Socket& listener) {
-    for (int i = 0; i < 64; ++i) {
-      const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) return;
-      add(fd, false);
-    }
-  }
+      : PortServer(first, ports),
+        small_(head_of(kSmallBody) + std::string(pattern_.at(0).data, kSmallBody)) {}
 
   bool serve(Socket& socket, uint32_t events) {
     if ((events & EPOLLERR) != 0) return false;
@@ -99,6 +67,7 @@ class Server {
     return send_rest(socket);
   }
 
+ private:
   void answer(Socket& socket, std::string_view request, std::string& answers) const {
     if (request.starts_with(kBulk)) {
       socket.left = std::strtoull(request.data() + kBulk.size(), nullptr, 10);
@@ -130,12 +99,11 @@ class Server {
   bool block(Socket& socket, bool blocked) {
     if (socket.blocked != blocked) {
       socket.blocked = blocked;
-      watch(epoll_, EPOLL_CTL_MOD, socket.fd, blocked ? EPOLLOUT : EPOLLIN, &socket);
+      wait_for(socket, blocked ? EPOLLOUT : EPOLLIN);
     }
     return true;
   }
 
-  int epoll_ = make_epoll();
   Pattern pattern_;
   std::string small_;
   std::vector<char> buffer_ = std::vector<char>(kBufferSize);
@@ -151,7 +119,5 @@ int main(int argc, char** argv) {
   const auto ports = static_cast<unsigned>(options.number("ports", 1));
   options.finish();
   Server server(first, ports);
-  std::puts("listening");
-  std::fflush(stdout);
   server.run();
 }

@@ -30,10 +30,7 @@ struct Connection {
 class Load {
  public:
   explicit Load(Options& options)
-      : target_(endpoint(options.text("target", "127.0.0.1:7000"))),
-        sources_(static_cast<uint32_t>(options.number("sources", 1))),
-        connections_(options.number("connections", 64)),
-        meter_(options) {
+      : sockets_(options), connections_(options.number("connections", 64)), meter_(options) {
     options.finish();
     for (size_t i = 0; i < connections_.size(); ++i) connections_[i].offset = i * 7919;
   }
@@ -119,7 +116,7 @@ class Load {
 
   void idle() {
     for (Connection& connection : connections_) {
-      connection.fd = open_blocking();
+      connection.fd = sockets_.connected();
       if (!send_message(connection)) die_errno("send");
       while (connection.got < kMessageSize) {
         if (!receive_message(connection)) die("a connection ended before its answer");
@@ -136,49 +133,20 @@ class Load {
  private:
   template <typename Handler>
   void for_each_event(Handler handle) {
-    epoll_event events[256];
-    const int count = epoll_wait(epoll_, events, 256, 100);
-    for (int i = 0; i < count; ++i) {
-      handle(*static_cast<Connection*>(events[i].data.ptr), events[i].events);
-    }
-  }
-
-  // Client addresses in turn, so that local ports in TIME_WAIT do not run out: 127.1.0.1 and up.
-  int open_socket(int flags) {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-    if (fd < 0) die_errno("socket");
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (sources_ > 1) {
-      sockaddr_in source{};
-      source.sin_family = AF_INET;
-      source.sin_addr.s_addr = htonl(0x7F010001 + next_source_++ % sources_);
-      set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-      if (bind(fd, as_sockaddr(source), sizeof source) != 0) die_errno("bind");
-    }
-    return fd;
-  }
-
-  int open_blocking() {
-    const int fd = open_socket(0);
-    if (connect(fd, as_sockaddr(target_), sizeof target_) != 0) die_errno("connect");
-    return fd;
+    bench::for_each_event<Connection>(epoll_, 100, handle);
   }
 
   void open_all() {
     for (Connection& connection : connections_) {
-      connection.fd = open_blocking();
-      const int flags = fcntl(connection.fd, F_GETFL);
-      if (fcntl(connection.fd, F_SETFL, flags | O_NONBLOCK) != 0) die_errno("fcntl");
+      connection.fd = sockets_.connected();
+      set_nonblocking(connection.fd);
     }
   }
 
   // The request is sent at once: over loopback the connection stands when connect() returns.
   void reopen(Connection& connection) {
-    connection.fd = open_socket(SOCK_NONBLOCK);
+    connection.fd = sockets_.connecting();
     begin_message(connection);
-    if (connect(connection.fd, as_sockaddr(target_), sizeof target_) != 0 && errno != EINPROGRESS) {
-      die_errno("connect");
-    }
     const bool sent = send_message(connection);
     watch(epoll_, EPOLL_CTL_ADD, connection.fd, sent ? EPOLLIN : EPOLLOUT, &connection);
   }
@@ -228,9 +196,7 @@ class Load {
     if (total != connection.offset) die("the server got another number of bytes than were sent");
   }
 
-  sockaddr_in target_;
-  uint32_t sources_;
-  uint32_t next_source_ = 0;
+  ClientSockets sockets_;
   std::vector<Connection> connections_;
   Meter meter_;
   int epoll_ = make_epoll();

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "pattern.h"
-#include "sockets.h"
+#include "port_server.h"
 
 namespace lb::bench {
 namespace {
@@ -24,42 +24,10 @@ struct Socket {
   std::vector<char> held{};  // echo: refused by the client so far
 };
 
-class Server {
+class Server : public PortServer<Server, Socket> {
  public:
-  Server(Mode mode, const sockaddr_in& first, unsigned ports) : mode_(mode) {
-    for (unsigned i = 0; i < ports; ++i) {
-      add(listen_on(with_port_offset(first, i)), true, EPOLLIN);
-    }
-  }
-
-  [[noreturn]] void run() {
-    epoll_event events[256];
-    for (;;) {
-      const int count = epoll_wait(epoll_, events, 256, -1);
-      for (int i = 0; i < count; ++i) {
-        Socket& socket = *static_cast<Socket*>(events[i].data.ptr);
-        if (socket.listening) {
-          accept_some(socket);
-        } else if (!serve(socket, events[i].events)) {
-          close(socket.fd);
-          delete &socket;  // a socket has one event a turn: nothing else points to it
-        }
-      }
-    }
-  }
-
- private:
-  void add(int fd, bool listening, uint32_t events) {
-    watch(epoll_, EPOLL_CTL_ADD, fd, events, new Socket{.fd = fd, .listening = listening});
-  }
-
-  void accept_some(const Socket& listener) {
-    for (int i = 0; i < 64; ++i) {
-      const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) return;
-      add(fd, false, EPOLLIN);
-    }
-  }
+  Server(Mode mode, const sockaddr_in& first, unsigned ports)
+      : PortServer(first, ports), mode_(mode) {}
 
   bool serve(Socket& socket, uint32_t events) {
     if ((events & EPOLLERR) != 0) return false;
@@ -74,6 +42,7 @@ class Server {
     return false;
   }
 
+ private:
   bool echo(Socket& socket) {
     if (!socket.held.empty()) return echo_held(socket);
     const ssize_t got = recv(socket.fd, buffer_.data(), kBufferSize, 0);
@@ -84,7 +53,7 @@ class Server {
     sent = std::max<ssize_t>(sent, 0);
     if (sent < got) {
       socket.held.assign(buffer_.data() + sent, buffer_.data() + got);
-      watch(epoll_, EPOLL_CTL_MOD, socket.fd, EPOLLOUT, &socket);
+      wait_for(socket, EPOLLOUT);
     }
     return true;
   }
@@ -93,13 +62,13 @@ class Server {
     const ssize_t sent = send(socket.fd, socket.held.data(), socket.held.size(), MSG_NOSIGNAL);
     if (sent < 0) return errno == EAGAIN;
     socket.held.erase(socket.held.begin(), socket.held.begin() + sent);
-    if (socket.held.empty()) watch(epoll_, EPOLL_CTL_MOD, socket.fd, EPOLLIN, &socket);
+    if (socket.held.empty()) wait_for(socket, EPOLLIN);
     return true;
   }
 
   bool begin_feed(Socket& socket) {
     if (recv(socket.fd, buffer_.data(), kBufferSize, 0) <= 0) return false;
-    watch(epoll_, EPOLL_CTL_MOD, socket.fd, EPOLLOUT, &socket);
+    wait_for(socket, EPOLLOUT);
     return true;
   }
 
@@ -128,7 +97,6 @@ class Server {
   }
 
   Mode mode_;
-  int epoll_ = make_epoll();
   Pattern pattern_;
   std::vector<char> buffer_ = std::vector<char>(kBufferSize);
 };
@@ -151,7 +119,5 @@ int main(int argc, char** argv) {
   const auto ports = static_cast<unsigned>(options.number("ports", 1));
   options.finish();
   Server server(mode, first, ports);
-  std::puts("listening");
-  std::fflush(stdout);
   server.run();
 }

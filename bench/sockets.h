@@ -74,4 +74,52 @@ inline void watch(int epoll, int operation, int fd, uint32_t events, void* owner
   if (epoll_ctl(epoll, operation, fd, &event) != 0) die_errno("epoll_ctl");
 }
 
+// One turn: what has happened is handled one by one; its owner is what watch() was given.
+template <typename Owner, typename Handler>
+void for_each_event(int epoll, int timeout_ms, Handler handle) {
+  epoll_event events[256];
+  const int count = epoll_wait(epoll, events, 256, timeout_ms);
+  for (int i = 0; i < count; ++i)
+    handle(*static_cast<Owner*>(events[i].data.ptr), events[i].events);
+}
+
+// Clients' sockets to one target. With several `sources` they have addresses in turn, 127.1.0.1 and
+// up, so that local ports in TIME_WAIT do not run out.
+class ClientSockets {
+ public:
+  explicit ClientSockets(Options& options)
+      : target_(endpoint(options.text("target", "127.0.0.1:7000"))),
+        sources_(static_cast<uint32_t>(options.number("sources", 1))) {}
+
+  // Blocking: it is connected.
+  int connected() { return open(0); }
+  // The connect may be under way; over loopback it is through.
+  int connecting() { return open(SOCK_NONBLOCK); }
+
+ private:
+  int open(int flags) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    if (fd < 0) die_errno("socket");
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (sources_ > 1) {
+      sockaddr_in source{};
+      source.sin_family = AF_INET;
+      source.sin_addr.s_addr = htonl(0x7F010001 + next_source_++ % sources_);
+      set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+      if (bind(fd, as_sockaddr(source), sizeof source) != 0) die_errno("bind");
+    }
+    const bool connects = connect(fd, as_sockaddr(target_), sizeof target_) == 0;
+    if (!connects && (flags == 0 || errno != EINPROGRESS)) die_errno("connect");
+    return fd;
+  }
+
+  const sockaddr_in target_;
+  const uint32_t sources_;
+  uint32_t next_source_ = 0;
+};
+
+inline void set_nonblocking(int fd) {
+  if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) die_errno("fcntl");
+}
+
 }  // namespace lb::bench
