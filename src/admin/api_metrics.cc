@@ -135,6 +135,9 @@ void write_process(const ControlApi& control, PrometheusText& out) {
   out.sample({{"result", "failure"}}, process.failed_reloads);
   out.family("lb_log_lines_lost_total", Type::counter, "Log lines lost to a slow output.");
   out.sample({}, process.log_lines_lost);
+  out.family("lb_trace_spans_lost_total", Type::counter,
+             "Spans that found no room, or that the collector refused.");
+  out.sample({}, process.spans_lost);
   out.family("process_start_time_seconds", Type::gauge, "Start of the process, as Unix time.");
   out.sample({}, static_cast<double>(process.started_at) / 1000);
   rusage usage{};

@@ -110,6 +110,7 @@ struct ProcessView {
   uint32_t connections = 0;  // open
   uint32_t most_connections = 0;
   uint64_t log_lines_lost = 0;
+  uint64_t spans_lost = 0;                 // of the present collector
   uint64_t reloads = 0;                    // that worked, configurations sent to us included
   uint64_t failed_reloads = 0;             // that were refused
   double requests_per_second = 0;          // of the last ten seconds

@@ -105,6 +105,7 @@ int Process::run() {
   loop_.run();
   stop_workers();
   access_logs_.close();
+  if (spans_) spans_->close();
   sockets_.clear();
   log::info("stopped");
   return 0;
@@ -208,6 +209,7 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
   overlay_ = std::move(overlay);
   file_ = std::make_shared<const Config>(std::move(file));
   config_ = std::make_shared<const Config>(std::move(config));
+  trace();
   names_.add(host_names(*config_));
   names_.keep_only(host_names(*config_));
   lists_.follow(*config_);
@@ -217,6 +219,21 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
   registry_.set_tls(tls_.of_pools());
   publish();
   return Done{};
+}
+
+// By the newest configuration. A collector that is not named any more still gets what is on its
+// way.
+void Process::trace() {
+  const auto& wanted = config_->tracing;
+  if (!wanted) {
+    tracing_.reset();
+    spans_.reset();
+    return;
+  }
+  if (!spans_ || !spans_->goes_to(*wanted)) {
+    spans_ = std::make_shared<SpanExporter>(*wanted, workers_);
+  }
+  tracing_ = std::make_shared<const Tracing>(Tracing{spans_, wanted->sample_percent});
 }
 
 void Process::replace_sockets(SocketGroups sockets) {
@@ -288,6 +305,7 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
   plan.tls = tls_.of_listener(listener.name);
   plan.limit = limit_of(listener);
   plan.access_log = access_logs_.log_of(listener);
+  plan.tracing = tracing_;
   auto& stats = listener_stats_[listener.name];
   if (!stats) stats = std::make_shared<ListenerStats>(workers_);
   plan.stats = stats;

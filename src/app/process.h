@@ -24,6 +24,7 @@
 #include "app/rate_window.h"
 #include "app/saved_state.h"
 #include "app/snapshot.h"
+#include "app/span_exporter.h"
 #include "app/state_file.h"
 #include "app/tls_contexts.h"
 #include "app/token_verifiers.h"
@@ -148,6 +149,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   ListenerPlan plan_listener(const ListenerConfig& listener, const Pools& pools);
   std::shared_ptr<ConnectionLimit> limit_of(const ListenerConfig& listener);
   void forget_limits();
+  void trace();
   void replace_sockets(SocketGroups sockets);
   void update_members();
   void plan_connections();
@@ -206,6 +208,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   TokenVerifiers tokens_;
   SocketGroups sockets_;
   AccessLogs access_logs_;
+  std::shared_ptr<SpanExporter> spans_;        // null: requests are not traced
+  std::shared_ptr<const Tracing> tracing_;     // likewise
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
   std::unique_ptr<StateFile> state_file_;      // null likewise
   LoweredConnections lowered_connections_;

@@ -103,6 +103,7 @@ admin::ProcessView Process::process() const {
           .connections = connections_.open(),
           .most_connections = connections_.limit(),
           .log_lines_lost = log::lost(),
+          .spans_lost = spans_ ? spans_->lost() : 0,
           .reloads = reloads_,
           .failed_reloads = failed_reloads_,
           .requests_per_second = rate.per_second,

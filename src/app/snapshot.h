@@ -27,6 +27,7 @@ struct ListenerPlan {
   std::shared_ptr<DatagramLimits> datagrams;  // udp
   std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
   std::shared_ptr<const AccessLog> access_log;
+  std::shared_ptr<const Tracing> tracing;
 };
 
 // Everything that decides, as one immutable whole: made on the control thread, taken up by each

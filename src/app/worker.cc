@@ -100,6 +100,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
                       .drain_timeout = snapshot->drain_timeout,
                       .protocol_plan = listener.protocol_plan,
                       .access_log = listener.access_log,
+                      .tracing = listener.tracing,
                       .stats = listener.stats};
     Protocol protocol = listener.config->protocol;
     auto& frontend = frontends_[name];

@@ -20,6 +20,7 @@
 #include "config/route.h"
 #include "config/sticky.h"
 #include "config/tls.h"
+#include "config/tracing.h"
 
 namespace lb {
 
@@ -200,7 +201,8 @@ struct PoolConfig {
 struct Config {
   RuntimeConfig runtime;
   log::Settings log;
-  std::optional<AdminConfig> admin;  // absent: none
+  std::optional<AdminConfig> admin;      // absent: none
+  std::optional<TracingConfig> tracing;  // absent: off
   std::map<std::string, ListenerConfig> listeners;
   std::map<std::string, PoolConfig> pools;
   std::map<std::string, JwtConfig> jwt;

@@ -52,11 +52,11 @@ void read_file_sections(const Value& root, Draft& draft) {
   if (auto found = section.find("jwt"); found && !found->is_off()) {
     for (const Value& verifier : named(*found, "verifier")) read_jwt(verifier, draft);
   }
+  if (auto found = section.find("tracing")) read_tracing(*found, draft.config.tracing);
   auto listeners = require_named(section, "listeners", "listener", "name at least one listener");
   for (const Value& listener : listeners) read_listener(listener, draft);
   draft.pools = require_named(section, "pools", "pool", "name at least one pool of servers");
   for (const Value& pool : draft.pools) read_pool(pool, draft);
-  section.not_built({"tracing"});
   section.reserved({"version", "include", "discovery", "ha", "acme", "cache", "geoip"});
 }
 

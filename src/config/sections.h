@@ -86,6 +86,7 @@ struct Draft {
 void read_runtime(const Value& value, RuntimeConfig& runtime);
 void read_log(const Value& value, log::Settings& log);
 void read_admin(const Value& value, Draft& draft);
+void read_tracing(const Value& value, std::optional<TracingConfig>& tracing);
 void read_listener(const Value& value, Draft& draft);
 // What http listeners, and pools that they use, have beyond others.
 void read_http_limits(Section& section, HttpLimits& limits);

@@ -78,6 +78,7 @@ bool Exchange::prepare() {
     respond(413, ExchangeEnd::bad_request);
     return false;
   }
+  take_up_trace();
   TokenCheck tokens(request, routes_->memory.get());
   auto found = routes_->router->find(request, source_, [&](size_t index) {
     return tokens.check(routes_->tokens[index].rule) != nullptr;
@@ -102,6 +103,15 @@ bool Exchange::prepare() {
   rewrite(*route_);
   if (route_->timeout.count() > 0) lower_deadline();
   return true;
+}
+
+void Exchange::take_up_trace() {
+  const Tracing* tracing = frontend_.tracing();
+  if (tracing == nullptr) return;
+  WorkerContext& worker = frontend_.worker();
+  trace_ = lb::take_up_trace(
+      request_, tracing->sample_percent,
+      {worker.next_random(), worker.next_random(), worker.next_random(), worker.next_random()});
 }
 
 bool Exchange::is_too_large(uint64_t body) const {

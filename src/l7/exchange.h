@@ -12,6 +12,7 @@
 #include "l7/http_frontend.h"
 #include "l7/server_connection.h"
 #include "l7/token_check.h"
+#include "l7/trace_context.h"
 #include "net/timeout_queue.h"
 #include "pool/connector.h"
 #include "pool/wait_line.h"
@@ -81,6 +82,7 @@ class Exchange final : public InSlab<Exchange>,
   void on_turn() override;
 
   bool prepare();
+  void take_up_trace();
   bool is_too_large(uint64_t body) const;
   bool answer_by_route(const HttpRoute& route);
   void redirect(const HttpRedirect& rule);
@@ -128,6 +130,7 @@ class Exchange final : public InSlab<Exchange>,
   std::optional<StickyKey> sticky_key_;  // where the pool has stickiness
   std::unique_ptr<KeptRequest> memory_;  // of request_, until it is over
   KeptRequest& request_;
+  TraceContext trace_;
   std::string held_;
   Trailers held_trailers_;
   Lease lease_;

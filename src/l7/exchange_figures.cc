@@ -52,6 +52,7 @@ void Exchange::tell(ExchangeEnd why) {
                            .server = last_server(),
                            .retries = connector_.retries(),
                            .reused = was_reused_,
+                           .trace = trace_.is_sampled ? &trace_ : nullptr,
                            .queued_us = since_began(queued_us_),
                            .connected_us = since_began(connected_us_),
                            .responded_us = since_began(responded_us_),

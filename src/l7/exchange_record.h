@@ -13,6 +13,7 @@ namespace lb {
 class Router;
 class Server;
 class TlsSession;
+struct TraceContext;
 
 // Why an exchange ended as it did.
 enum class ExchangeEnd : uint8_t {
@@ -57,9 +58,10 @@ struct ExchangeRecord {
   ExchangeEnd end = ExchangeEnd::ok;
   uint64_t request_bytes = 0;  // of the body; after 101 all
   uint64_t response_bytes = 0;
-  const Server* server = nullptr;  // the last one that it had
-  uint32_t retries = 0;            // tries after the first
-  bool reused = false;             // the server's connection had served others
+  const Server* server = nullptr;       // the last one that it had
+  uint32_t retries = 0;                 // tries after the first
+  bool reused = false;                  // the server's connection had served others
+  const TraceContext* trace = nullptr;  // null: it is not sampled
   // Since the request's head was complete; -1: it never came to that.
   int64_t queued_us = -1;     // it had a server, at last
   int64_t connected_us = -1;  // to a server, or given a connection that was there

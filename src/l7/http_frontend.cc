@@ -3,8 +3,10 @@
 
 #include <utility>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "l7/http_session.h"
+#include "l7/span.h"
 #include "net/proxy_protocol.h"
 
 namespace lb {
@@ -86,6 +88,9 @@ std::unique_ptr<ServerConnection> HttpFrontend::open_connection(Server& server, 
 void HttpFrontend::exchange_over(const ExchangeRecord& record) {
   meter_.count(record);
   if (const AccessLog* log = access_log()) log->write(worker().index, access_record(record));
+  if (record.trace != nullptr && tracing() != nullptr) {
+    tracing()->sink->write(worker().index, span_of(record, config().name, unix_ms() * 1'000'000));
+  }
   if (!log::enabled(log::Level::debug)) return;
   std::string_view method = record.request == nullptr ? "-" : record.request->method_name;
   log::debug("listener {}: {}: {} {}{}: {} {}, {} bytes, {} us", config().name,

@@ -52,6 +52,8 @@ enum class FieldId : uint8_t {
   referer,
   server,
   te,
+  traceparent,
+  tracestate,
   trailer,
   transfer_encoding,
   upgrade,

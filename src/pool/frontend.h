@@ -17,6 +17,7 @@
 #include "pool/close_reason.h"
 #include "pool/listener_stats.h"
 #include "pool/pool.h"
+#include "pool/tracing.h"
 #include "pool/worker_context.h"
 
 namespace lb {
@@ -40,6 +41,7 @@ struct FrontendPlan {
   milliseconds drain_timeout{0};                        // runtime.drain_timeout
   std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
   std::shared_ptr<const AccessLog> access_log = nullptr;  // null: none
+  std::shared_ptr<const Tracing> tracing = nullptr;       // null: off
   std::shared_ptr<ListenerStats> stats = nullptr;  // always there but while it is being filled
 };
 
@@ -85,6 +87,8 @@ class Frontend {
   bool reads(const std::shared_ptr<const Fd>& socket) const;
   // Null where none is kept.
   const AccessLog* access_log() const { return plan_.access_log.get(); }
+  // Null where requests are not traced.
+  const Tracing* tracing() const { return plan_.tracing.get(); }
   // Whether what comes from this peer begins with a PROXY header.
   bool header_follows(const Address& peer) const;
   // Whether allow and deny let this client in.
