@@ -125,6 +125,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   }
   // A listener that takes over another's address has the same sockets.
   for_each_frontend([this](Frontend& frontend) {
+    if (!frontend.has_left_sockets()) return;
     for (auto& [name, heir] : frontends_) {
       if (heir.get() != &frontend) frontend.hand_over_sockets(*heir);
     }

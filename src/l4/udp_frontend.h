@@ -36,6 +36,7 @@ class UdpFrontend final : public Frontend, private Timeout, private TurnEnd {
   void update(FrontendPlan plan) override;
   void set_pools(const Pools& pools) override;
   void stop_accepting() override;
+  bool has_left_sockets() const override { return !accepting_ || !left_.empty(); }
   void hand_over_sockets(const Frontend& heir) override;
   void leave_server(const Server* server, CloseReason reason) override;
   void end_sessions(CloseReason reason) override;

@@ -64,6 +64,8 @@ class Frontend {
   virtual void resume_accepting() {}
   // Serves what is queued at the sockets, then lets go of them.
   virtual void stop_accepting() = 0;
+  // Whether it still answers from sockets that are its listener's no more.
+  virtual bool has_left_sockets() const { return false; }
   // After update() or stop_accepting(): what was left here and is the other listener's now is read
   // there alone.
   virtual void hand_over_sockets(const Frontend& /*heir*/) {}
