@@ -10,6 +10,8 @@ namespace lb {
 namespace {
 
 constexpr size_t kRecord = 16 * 1024;
+// Up to here copying pieces together costs less than having the kernel take several.
+constexpr size_t kFew = 2 * 1024;
 
 // The bytes of several pieces from `offset` on, at most a record of them: where they lie when one
 // piece holds them, else a copy in `joined`.
@@ -41,7 +43,10 @@ size_t total(std::span<const iovec> pieces) {
 }  // namespace
 
 Transfer Stream::writev(std::span<const iovec> pieces) {
+  std::array<char, kRecord> joined;
+  const size_t all = total(pieces);
   if (!tls_) {
+    if (all <= kFew) return write(next_record(pieces, 0, joined));
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces.data());
     message.msg_iovlen = pieces.size();
@@ -49,8 +54,6 @@ Transfer Stream::writev(std::span<const iovec> pieces) {
     if (sent >= 0) return {Transfer::Outcome::done, static_cast<size_t>(sent)};
     return blocked(Transfer::Outcome::wants_write);
   }
-  std::array<char, kRecord> joined;
-  size_t all = total(pieces);
   size_t written = 0;
   while (written < all) {
     std::string_view record = next_record(pieces, written, joined);
