@@ -289,14 +289,14 @@ const char* apply_framing(const Framing& framing, RequestHead& head) {
 }
 
 HttpRefusal read_expectation(RequestHead& head) {
-  const Field* expect = head.find(FieldId::expect);
-  if (expect == nullptr) return {};
-  if (head.minor == 0) {  // has none (RFC 9110, 10.1.1), and the server hears 1.1
-    std::erase_if(head.fields, [](const Field& field) { return field.id == FieldId::expect; });
-    return {};
+  auto is_expect = [](const Field& field) { return field.id == FieldId::expect; };
+  // HTTP/1.0 has none (RFC 9110, 10.1.1), and the server hears 1.1.
+  if (head.minor == 0) std::erase_if(head.fields, is_expect);
+  for (const Field& field : head.fields) {
+    if (!is_expect(field)) continue;
+    if (!equal_nocase(field.value, "100-continue")) return {417, "an unknown expectation"};
+    head.expects_continue = true;
   }
-  if (!equal_nocase(expect->value, "100-continue")) return {417, "an unknown expectation"};
-  head.expects_continue = true;
   return {};
 }
 

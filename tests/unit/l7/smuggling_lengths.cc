@@ -170,6 +170,8 @@ std::vector<Smuggled> smuggled_lengths() {
        "400"},
       {"an expectation that is none", post("Expect: 200-ok\r\nContent-Length: 5\r\n", "12345"),
        "417"},
+      {"an expectation behind the known one",
+       post("Expect: 100-continue\r\nExpect: 200-ok\r\nContent-Length: 5\r\n", "12345"), "417"},
   };
 }
 
