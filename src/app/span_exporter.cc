@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "app/span_exporter.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <iterator>
 #include <mutex>
 #include <span>
@@ -20,7 +15,6 @@
 #include <vector>
 
 #include "common/clock.h"
-#include "common/fd.h"
 #include "common/log.h"
 #include "common/named_thread.h"
 #include "net/blocking_call.h"
@@ -29,7 +23,8 @@ namespace lb {
 
 namespace {
 
-constexpr int kGather_ms = 1'000;
+constexpr std::chrono::seconds kIdle{60};
+constexpr std::chrono::seconds kGather{1};
 constexpr int kFirstPause_ms = 1'000;
 constexpr int kLongestPause_ms = 30'000;
 constexpr int64_t kCall_ms = 5'000;
@@ -74,28 +69,28 @@ struct SpanExporter::State {
   };
   enum class Sent { taken, refused, later };
 
-  State(TracingConfig to, size_t workers)
-      : collector(std::move(to)), lanes(workers), wakeup(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (!wakeup) std::abort();  // without it no span would ever be sent
+  State(TracingConfig to, size_t workers) : collector(std::move(to)), lanes(workers) {}
+
+  void wake() {
+    {
+      std::lock_guard lock(call_mutex);
+      called = true;
+    }
+    wakeup.notify_one();
   }
 
-  void wake() const {
-    uint64_t one = 1;
-    [[maybe_unused]] ssize_t written = ::write(wakeup.get(), &one, sizeof(one));
-  }
-
-  void wait(int timeout_ms) const {
-    pollfd ready{wakeup.get(), POLLIN, 0};
-    if (poll(&ready, 1, timeout_ms) <= 0) return;
-    uint64_t count = 0;
-    [[maybe_unused]] ssize_t got = read(wakeup.get(), &count, sizeof(count));
+  // Until it is called, for so long at most.
+  void wait(std::chrono::milliseconds most) {
+    std::unique_lock lock(call_mutex);
+    wakeup.wait_for(lock, most, [this] { return called; });
+    called = false;
   }
 
   void run() {
     while (!stopping) {
       // What called for it may have come while it was at work.
-      if (!has_spans()) wait(-1);
-      if (!stopping) wait(kGather_ms);
+      while (!stopping && !has_spans()) wait(kIdle);
+      if (!stopping) wait(kGather);
       export_all(take_all());
     }
     export_all(take_all());
@@ -143,9 +138,9 @@ struct SpanExporter::State {
   }
 
   // Workers that call meanwhile do not shorten it; the end does.
-  void pause(int ms) const {
+  void pause(int ms) {
     for (int64_t until_ms = monotonic_ms() + ms; !stopping && monotonic_ms() < until_ms;) {
-      wait(static_cast<int>(until_ms - monotonic_ms()));
+      wait(std::chrono::milliseconds(until_ms - monotonic_ms()));
     }
   }
 
@@ -190,7 +185,9 @@ struct SpanExporter::State {
 
   const TracingConfig collector;
   std::vector<Lane> lanes;
-  const Fd wakeup;
+  std::mutex call_mutex;
+  std::condition_variable wakeup;
+  bool called = false;  // under call_mutex
   std::atomic<bool> stopping{false};
   std::atomic<uint64_t> lost{0};
   std::mutex end_mutex;

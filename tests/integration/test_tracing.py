@@ -113,21 +113,20 @@ def test_a_collector_that_never_answers_slows_nobody(lb, server):
     wait_until(lambda: asks(proxy.connect()).body == b"b", "the reload")
 
 
-@pytest.mark.fast
 def test_spans_that_find_no_room_are_lost_and_counted(lb, server, admin):
     silent = server(lambda connection: connection.receive_all())
     proxy = lb(traced(server(names_itself_in_http("a")), collector=silent,
                       admin={"address": admin.address}, runtime={"workers": 1}))
     client = proxy.connect()
-    path = "/?" + "q" * 1000
+    path, agent = f"/{'p' * 1000}?{'q' * 1000}", "User-Agent: " + "a" * 1000
 
     def lost():
-        for _ in range(200):
-            assert asks(client, path=path).body == b"a"
+        for _ in range(100):
+            assert asks(client, path=path, headers=[agent]).body == b"a"
         found = re.search(r"^lb_trace_spans_lost_total (\d+)$", admin.get("/metrics").text, re.M)
         return int(found.group(1)) > 0
 
-    wait_until(lost, "a span that is lost")
+    wait_until(lost, "a span that is lost", timeout_s=60)
 
 
 @pytest.mark.fast
@@ -139,6 +138,7 @@ def test_what_is_left_is_sent_at_the_end(lb, server):
         asks(client)
     client.close()
     proxy.terminate()
+    assert proxy.wait_end() == 0
     wait_until(lambda: len(collected.spans) == 3, "the last spans")
 
 
