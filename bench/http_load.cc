@@ -5,8 +5,9 @@
 //   bulk   each connection asks for a long body again and again; a unit is a byte of a body
 //   idle   one request on each connection, then silence, while --active further ones go on
 //          asking until standard input ends
-// With --tls 1 over TLS. With --hosts N the requests name N hosts in turn. Every body is compared
-// with what must have come; anything but a 200 ends the run with an error.
+// With --tls 1 over TLS. With --hosts N the requests name N hosts in turn. With --users N they
+// bring the tokens of N users, who all were there once before the run begins. Every body is
+// compared with what must have come; anything but a 200 ends the run with an error.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -16,6 +17,7 @@
 
 #include "meter.h"
 #include "pattern.h"
+#include "users.h"
 
 namespace lb::bench {
 namespace {
@@ -25,6 +27,7 @@ constexpr size_t kLongestHead = 16 * 1024;
 constexpr size_t kSampleSize = 64;  // compared of each read of a long body in the steady phase
 constexpr uint64_t kBulkSize = 1'000'000'000;
 constexpr int kMaxErrors = 100;
+constexpr unsigned kLongestStart_s = 300;  // until all users were there
 
 struct Connection {
   int fd = -1;
@@ -43,6 +46,7 @@ class Load {
         connections_(options.number("connections", 64)),
         active_(options.number("active", 0)),
         use_tls_(options.number("tls", 0) != 0),
+        users_(options.number("users", 0)),
         meter_(options) {
     const uint64_t hosts = options.number("hosts", 1);
     const std::string path = is_bulk ? "/bulk/" + std::to_string(kBulkSize) : "/";
@@ -60,7 +64,8 @@ class Load {
   // rps and bulk.
   void kept_connections(bool count_bytes) {
     open_all(connections_);
-    while (meter_.running(units_)) {
+    if (users_.count() > 0) alarm(kLongestStart_s);
+    while (units_ < users_.count() || meter_.running(units_)) {
       for_each_event([this, count_bytes](Connection& connection, uint32_t) {
         if (!receive(connection, count_bytes)) die("a connection ended before its answer");
       });
@@ -155,7 +160,8 @@ class Load {
   }
 
   bool ask(Connection& connection) {
-    const std::string& request = requests_[next_request_++ % requests_.size()];
+    const std::string& request =
+        users_.count() > 0 ? users_.next_request() : requests_[next_request_++ % requests_.size()];
     const int size = static_cast<int>(request.size());
     const auto sent = connection.tls != nullptr
                           ? SSL_write(connection.tls, request.data(), size)
@@ -237,6 +243,7 @@ class Load {
   std::vector<Connection> connections_;
   size_t active_;
   bool use_tls_;
+  Users users_;
   SSL_CTX* context_ = nullptr;
   Meter meter_;
   int epoll_ = make_epoll();

@@ -17,6 +17,7 @@ KEPT = 64  # connections to a server that nginx and lb keep
 class Setup:
     tls: bool = False
     routes: int = 1  # hosts r0.bench.example, r1.bench.example, ...: all lead to the same servers
+    users: int = 0  # who bring tokens
 
 
 def hosts(setup):
@@ -124,7 +125,7 @@ http {{
     return [program("nginx"), "-c", str(config), "-e", f"{directory}/nginx.log"]
 
 
-def lb(build, directory, servers, setup):
+def lb(build, directory, servers, setup, sections="", sticky=""):
     binary = build / "lb"
     if not binary.exists():
         raise CannotRun(f"no {binary}: build it first")
@@ -141,6 +142,7 @@ def lb(build, directory, servers, setup):
     config.write_text(f"""\
 runtime: {{workers: 1}}
 log: {{level: warning}}
+{sections}
 listeners:
   bench:
     address: "127.0.0.1:{LISTEN_PORT}"
@@ -154,10 +156,18 @@ pools:
     balance: least_connections
     health_check: off
     keep_alive_connections: {KEPT}
+    {sticky}
     servers:
 {lines}
 """)
     return [str(binary), "--config", str(config)]
+
+
+def lb_sticky(build, directory, servers, setup):
+    (directory / "secret").write_text("the secret of the bench, 32 bytes")
+    return lb(build, directory, servers, setup,
+              sections=f"jwt: {{bench: {{algorithms: HS256, secret_file: {directory}/secret}}}}",
+              sticky=f"sticky: {{by: jwt, jwt: bench, max_entries: {setup.users}}}")
 
 
 def bare_relay(build, directory, servers, setup):
@@ -166,3 +176,6 @@ def bare_relay(build, directory, servers, setup):
 
 PROXIES = {"bare": bare_relay, "haproxy": haproxy, "haproxy-splice": haproxy_splice,
            "nginx": nginx, "lb": lb}
+# What scenarios with users compare: the same requests with and without stickiness.
+WITH_USERS = {"lb": lb, "lb-sticky": lb_sticky}
+ALL = {**PROXIES, **WITH_USERS}

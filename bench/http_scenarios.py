@@ -17,7 +17,7 @@ class Http:
         return name in http_proxies.PROXIES and not (name == "bare" and self.setup.tls)
 
     def proxy_command(self, name, build, directory, servers):
-        return http_proxies.PROXIES[name](build, directory, servers, self.setup)
+        return http_proxies.ALL[name](build, directory, servers, self.setup)
 
     def server_command(self, arguments):
         return [str(arguments.build / "bench_http_server")]
@@ -26,7 +26,7 @@ class Http:
         return [str(arguments.build / "bench_http_load"), "--mode", self.mode,
                 "--connections", str(self.connections), "--sources", str(self.sources),
                 "--hosts", str(self.setup.routes), "--tls", str(int(self.setup.tls)),
-                "--active", str(self.active)]
+                "--users", str(self.setup.users), "--active", str(self.active)]
 
 
 class HttpRequests(Http, Scenario):
@@ -35,6 +35,9 @@ class HttpRequests(Http, Scenario):
         super().__init__(name, title, f"µs CPU/{unit}", mode, connections, call_unit=unit,
                          **options)
         self.setup = setup
+        if setup.users > 0:
+            self.own_proxies = list(http_proxies.WITH_USERS)
+            self.start_s = 300
 
 
 class HttpBulk(Http, Bulk):
@@ -56,6 +59,10 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     HttpRequests("http-routes-1000", KEPT + "1,000 routes by host", servers=8,
                  setup=Setup(routes=1000)),
     HttpRequests("https-rps", KEPT + "TLS 1.3, 8 servers", servers=8, setup=Setup(tls=True)),
+    HttpRequests("http-users-1000", KEPT + "8 servers, 1,000 users with tokens", servers=8,
+                 setup=Setup(users=1000)),
+    HttpRequests("http-users-million", KEPT + "8 servers, 1,000,000 users with tokens", servers=8,
+                 setup=Setup(users=1_000_000)),
     HttpBulk("http-bulk", "8 connections that fetch 1 GB again and again", "bulk", 8, ""),
     HttpIdle("http-idle", "4,000 idle connections after one request, 64 at work",
              "KiB/connection", "idle", 4000),

@@ -52,6 +52,8 @@ class Scenario:
 
     counts_syscalls = True
     proxy_options = {}  # of its configuration
+    own_proxies = ()  # which it compares, whatever is asked for
+    start_s = 0  # what the load takes at most before it measures
     question = None  # to wait for an answer to, where the proxy takes datagrams
 
     def __init__(self, name, title, unit, mode, connections, servers=1, server_mode="echo",
@@ -104,7 +106,7 @@ class Scenario:
 
     def measure(self, arguments, proxy):
         text = run_load(self.load_command(arguments, proxy), arguments.load_cpu,
-                        arguments.seconds + 30)
+                        arguments.seconds + 30 + self.start_s)
         point = json.loads(text)
         if point["units"] == 0:
             raise Failed("no unit of work was done")

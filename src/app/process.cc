@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "app/process.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "app/descriptors.h"
@@ -34,6 +37,12 @@ std::set<std::string> host_names(const Config& config) {
   return hosts;
 }
 
+std::string random_key() {
+  std::string key(32, '\0');
+  if (getentropy(key.data(), key.size()) != 0) std::abort();  // there is no safe way on
+  return key;
+}
+
 }  // namespace
 
 Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts)
@@ -58,6 +67,7 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
       names_(loop_, [this] { names_changed(); }),
       lists_(loop_, [this] { lists_changed(); }),
       tls_(loop_),
+      cookie_key_(random_key()),
       access_logs_(workers_),
       publish_timer_(loop_, [this] { publish(); }),
       states_timer_(loop_, [this] { advance_states(); }),
@@ -317,7 +327,7 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
   if (listener.protocol == Protocol::http) {
     auto& table = routes_[listener.name];
     plan.protocol_plan = table =
-        make_route_table(listener.http, pools, table.get(), tokens_.current());
+        make_route_table(listener.http, pools, table.get(), tokens_.current(), cookie_key_);
   }
   if (listener.protocol == Protocol::udp) {
     auto& limits = datagram_limits_[listener.name];

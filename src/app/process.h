@@ -206,6 +206,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   ListFollower lists_;
   TlsContexts tls_;
   TokenVerifiers tokens_;
+  std::string cookie_key_;  // of pools that have none of their own
   SocketGroups sockets_;
   AccessLogs access_logs_;
   std::shared_ptr<SpanExporter> spans_;        // null: requests are not traced

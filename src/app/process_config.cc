@@ -99,7 +99,8 @@ Status<> Process::apply_file(Config file, Overlay overlay) {
 }
 
 std::string Process::etag() const {
-  uint64_t hash = hash64(to_text(SavedState{overlay_, {}}), document_.fingerprint() ^ etag_seed_);
+  uint64_t hash =
+      hash64(to_text(SavedState{overlay_, {}, {}}), document_.fingerprint() ^ etag_seed_);
   return fmt::format("{:016x}", hash);
 }
 
@@ -192,7 +193,7 @@ Status<> Process::open_state() {
     }
   }
   // Better now than at the first change.
-  auto written = StateFile::write(path, to_text(SavedState{overlay_, replacement_}));
+  auto written = StateFile::write(path, to_text(SavedState{overlay_, replacement_, cookie_key_}));
   if (!written) return fail("admin.state_file: " + written.error().message);
   follow_state_file();
   return Done{};
@@ -200,6 +201,7 @@ Status<> Process::open_state() {
 
 void Process::restore(SavedState state) {
   overlay_ = std::move(state.overlay);
+  if (!state.cookie_key.empty()) cookie_key_ = std::move(state.cookie_key);
   if (!state.replacement) return;
   if (state.replacement->in_place_of != file_document_.fingerprint()) {
     log::warning("{} was changed since a configuration was put in its place: the file holds",
@@ -233,7 +235,7 @@ void Process::follow_state_file() {
 
 void Process::save_state(StateFile::Callback callback) {
   if (!state_file_) return callback(Done{});
-  state_file_->save(to_text(SavedState{overlay_, replacement_}), std::move(callback));
+  state_file_->save(to_text(SavedState{overlay_, replacement_, cookie_key_}), std::move(callback));
 }
 
 void Process::acknowledge(const admin::Outcome& outcome) {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/base64url.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "config/balance.h"
@@ -141,6 +142,7 @@ SavedState::Replacement replacement_of(const Json& json) {
 
 std::string to_text(const SavedState& state) {
   Json json = {{"version", kVersion}, {"overlay", to_json(state.overlay)}};
+  if (!state.cookie_key.empty()) json["cookieKey"] = encode_base64url(state.cookie_key);
   if (state.replacement) {
     json["configuration"] = {{"inPlaceOf", fmt::format("{:016x}", state.replacement->in_place_of)},
                              {"text", state.replacement->text}};
@@ -153,7 +155,12 @@ Result<SavedState> parse_state(std::string_view text) {
   if (!json) return Unexpected{json.error()};
   try {
     if (json->at("version").get<int>() != kVersion) return fail("of another version of lb");
-    SavedState state{overlay_of(json->at("overlay")), {}};
+    SavedState state{overlay_of(json->at("overlay")), {}, {}};
+    if (json->contains("cookieKey")) {
+      auto key = decode_base64url(json->at("cookieKey").get<std::string>());
+      if (!key) throw std::invalid_argument("a key");
+      state.cookie_key = std::move(*key);
+    }
     if (json->contains("configuration")) {
       state.replacement = replacement_of(json->at("configuration"));
     }

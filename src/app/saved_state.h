@@ -23,6 +23,7 @@ struct SavedState {
 
   Overlay overlay;
   std::optional<Replacement> replacement;
+  std::string cookie_key;  // that signs the cookies of pools without keys of their own
 
   friend bool operator==(const SavedState&, const SavedState&) = default;
 };

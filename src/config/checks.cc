@@ -90,6 +90,27 @@ std::string verifier_of(const HttpRoute& route, const Config& config) {
   return config.jwt.size() == 1 ? config.jwt.begin()->first : std::string();
 }
 
+bool may_share_host(const HttpRoute& a, const HttpRoute& b) {
+  const auto& hosts = a.match.hosts;
+  if (hosts.empty() || b.match.hosts.empty()) return true;
+  return std::any_of(hosts.begin(), hosts.end(), [&](const HostPattern& host) {
+    return host.is_wildcard ||
+           std::any_of(b.match.hosts.begin(), b.match.hosts.end(), [&](const HostPattern& other) {
+             return other.is_wildcard || other.name == host.name;
+           });
+  });
+}
+
+void warn_of_cookie(const Draft& draft, const PoolConfig& pool, const PoolConfig& other) {
+  for (const Value& value : draft.pools) {
+    if (value.key() != pool.name) continue;
+    value.warn_at_key(
+        fmt::format("gives clients a cookie of the same name as pool {}, {}, whose place it takes; "
+                    "name one of them otherwise (sticky.name)",
+                    quote(other.name), quote(pool.sticky->cookie)));
+  }
+}
+
 }  // namespace
 
 void choose_verifiers(Draft& draft) {
@@ -103,6 +124,29 @@ void choose_verifiers(Draft& draft) {
     for (HttpRoute& route : listener.http.routes) {
       bool asks = route.match.authenticated || !route.claims.empty() || !route.jwt.empty();
       if (asks) route.verifier = verifier_of(route, draft.config);
+    }
+  }
+}
+
+void check_cookies(const Draft& draft) {
+  std::unordered_set<std::string> told;
+  for (const auto& [name, listener] : draft.config.listeners) {
+    std::vector<std::pair<const HttpRoute*, const PoolConfig*>> givers;
+    for (const HttpRoute& route : listener.http.routes) {
+      for (const PoolShare& share : route.pools) {
+        auto pool = draft.config.pools.find(share.pool);
+        if (pool == draft.config.pools.end() || !pool->second.sticky) continue;
+        if (pool->second.sticky->gives_cookies()) givers.emplace_back(&route, &pool->second);
+      }
+    }
+    for (size_t i = 1; i < givers.size(); ++i) {
+      auto& [route, pool] = givers[i];
+      for (size_t j = 0; j < i; ++j) {
+        auto& [other_route, other] = givers[j];
+        bool same = pool != other && pool->sticky->cookie == other->sticky->cookie &&
+                    may_share_host(*route, *other_route);
+        if (same && told.insert(pool->name).second) warn_of_cookie(draft, *pool, *other);
+      }
     }
   }
 }

@@ -10,6 +10,8 @@ namespace lb::config {
 void check_references(const Draft& draft);
 // Whose tokens each route goes by; an error where that cannot be told.
 void choose_verifiers(Draft& draft);
+// Pools whose cookies would take the place of each other's.
+void check_cookies(const Draft& draft);
 void check_listen_addresses(const Draft& draft);
 
 }  // namespace lb::config

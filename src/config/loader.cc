@@ -68,6 +68,7 @@ void read_root(const YamlNode& root, Draft& draft, Problems& problems) {
   read_file_sections(Value(root, problems), draft);
   check_references(draft);
   choose_verifiers(draft);
+  check_cookies(draft);
   check_listen_addresses(draft);
 }
 

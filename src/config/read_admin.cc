@@ -28,13 +28,6 @@ Result<std::string> checked_token(std::string_view text) {
   return std::string(text);
 }
 
-Scalar<std::string> file_name() {
-  return {"the path of a file", [](std::string_view text) -> Result<std::string> {
-            if (text.empty()) return fail("must be the path of a file");
-            return std::string(text);
-          }};
-}
-
 // No error shows what the token is.
 void read_token(Section& section, const std::filesystem::path& directory, std::string& token) {
   auto written = section.find("token");
@@ -48,7 +41,7 @@ void read_token(Section& section, const std::filesystem::path& directory, std::s
     }
   }
   if (!in_file) return;
-  auto name = in_file->as(file_name());
+  auto name = in_file->as(file_path());
   if (!name) return;
   auto bytes = read_file(directory / *name, kLongestToken + 2);
   if (!bytes) {
@@ -101,7 +94,7 @@ void read_admin(const Value& value, Draft& draft) {
     }
   }
   if (auto file = section.find("state_file"); file && !file->is_off()) {
-    if (auto name = file->as(file_name())) admin.state_file = draft.directory / *name;
+    if (auto name = file->as(file_path())) admin.state_file = draft.directory / *name;
   }
   section.not_built({"tls"});
   if (value.is_map()) draft.config.admin = std::move(admin);

@@ -452,6 +452,10 @@ Scalar<std::string> header_name() {
   return token("a header name");
 }
 
+Scalar<std::string> cookie_name() {
+  return token("a cookie's name");
+}
+
 void read_http_routes(const Value& value, HttpListenerConfig& http, Draft& draft) {
   std::vector<Value> values = value.items("routes");
   for (const Value& item : values) http.routes.push_back(read_route(item, draft));

@@ -23,15 +23,6 @@ Scalar<JwtAlgorithm> algorithm() {
   return one_of<JwtAlgorithm>(std::move(words), {{"none", "never allowed: anybody could sign"}});
 }
 
-Scalar<std::string> file_path() {
-  return {"the path of a file", [](std::string_view text) -> Result<std::string> {
-            if (text.empty() || text.find('\0') != std::string_view::npos) {
-              return fail("must be the path of a file");
-            }
-            return std::string(text);
-          }};
-}
-
 // The bytes of the file that the verifier's keys are in.
 std::optional<std::string> read_keys(const Value& value, const Draft& draft, JwtConfig& jwt) {
   auto written = value.as(file_path());

@@ -229,6 +229,15 @@ Scalar<std::string> text(size_t min, size_t max) {
   return {fmt::format("a text of {} to {} bytes", min, max), parse, true};
 }
 
+Scalar<std::string> file_path() {
+  return {"the path of a file", [](std::string_view text) -> Result<std::string> {
+            if (text.empty() || text.find('\0') != std::string_view::npos) {
+              return fail("must be the path of a file");
+            }
+            return std::string(text);
+          }};
+}
+
 Scalar<std::string> absolute_path() {
   return {"an absolute path", [](std::string_view text) -> Result<std::string> {
             if (!text.starts_with('/') || text.ends_with('/') || text.size() > 4095) {

@@ -37,6 +37,7 @@ Scalar<uint64_t> size(uint64_t min, uint64_t max);  // 512B 64KiB 10MiB 1GiB kB 
 Scalar<uint32_t> percentage();                      // 0% to 100%, whole
 Scalar<std::string> text(size_t min, size_t max);   // any bytes
 Scalar<std::string> absolute_path();
+Scalar<std::string> file_path();  // absolute or relative
 
 Scalar<Rate> rate();  // 100/s 600/m, with a burst of one second's worth, at least 1
 

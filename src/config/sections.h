@@ -101,6 +101,7 @@ Scalar<std::string> header_name();
 void read_access_log(const Value& value, std::optional<AccessLogConfig>& access_log);
 void read_jwt(const Value& value, Draft& draft);
 Scalar<std::string> claim_name();
+Scalar<std::string> cookie_name();
 Scalar<TokenSource> token_source();
 // The name of a verifier that there is.
 std::optional<std::string> read_verifier(const Value& value, const Draft& draft);

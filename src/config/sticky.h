@@ -4,11 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace lb {
 
 // What makes the work of one client stay with one server.
-enum class StickyBy : uint8_t { source_ip, header, jwt };
+enum class StickyBy : uint8_t { source_ip, header, jwt, cookie };
 
 // Where a request carries its token.
 struct TokenSource {
@@ -31,9 +32,15 @@ struct StickyConfig {
   std::string jwt = {};     // the verifier
   std::string claim = "sub";
   TokenSource from = {};
+  std::string cookie = {};                   // its name
+  bool learns = false;                       // the cookie is the application's own
+  std::vector<std::string> secrets = {};     // that sign cookies; none: one of the process
   std::chrono::milliseconds ttl{3'600'000};  // since the last use
   uint32_t max_entries = 1'000'000;          // the least recently used go
   StickyFallback fallback = StickyFallback::rebalance;
+
+  // Clients bring a cookie that says which server is theirs, so that no table has to.
+  bool gives_cookies() const { return by == StickyBy::cookie && !learns; }
 
   friend bool operator==(const StickyConfig&, const StickyConfig&) = default;
 };

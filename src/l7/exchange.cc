@@ -81,7 +81,7 @@ bool Exchange::prepare() {
   take_up_trace();
   TokenCheck tokens(request, routes_->memory.get());
   auto found = routes_->router->find(request, source_, [&](size_t index) {
-    return tokens.check(routes_->tokens[index].rule) != nullptr;
+    return tokens.check(routes_->clients[index].rule) != nullptr;
   });
   if (!found) {
     respond(404, ExchangeEnd::no_route);
@@ -89,7 +89,7 @@ bool Exchange::prepare() {
   }
   route_index_ = *found;
   route_ = &routes_->router->route(route_index_);
-  const VerifiedToken* token = tokens.check(routes_->tokens[route_index_].rule);
+  const VerifiedToken* token = tokens.check(routes_->clients[route_index_].rule);
   if (token == nullptr && needs_token(*route_)) {
     respond(401, ExchangeEnd::unauthorized);
     return false;
@@ -98,7 +98,7 @@ bool Exchange::prepare() {
   WorkerContext& worker = frontend_.worker();
   set_forwarding_fields(request_, origin_, {worker.next_random(), worker.next_random()});
   pool_index_ = choose_share(*route_, source_);
-  if (pool().is_sticky() && route_->is_sticky) find_sticky_key(tokens);
+  if (pool().is_sticky()) find_sticky_key(tokens);
   pass_claims_on(token);
   rewrite(*route_);
   if (route_->timeout.count() > 0) lower_deadline();
@@ -138,12 +138,14 @@ const Pool& Exchange::pool() {
 }
 
 WorkKey Exchange::key(const Pool& pool) const {
-  if (sticky_key_) return WorkKey(*sticky_key_);
-  if (!pool.needs_key()) return 0;
+  WorkKey key = sticky_key_ ? WorkKey(*sticky_key_) : WorkKey();
+  bool is_by_balance = !sticky_key_ || sticky_key_->server;
+  if (!is_by_balance || !pool.needs_key()) return key;
   const TlsSession* tls = client_.tls();
   std::string_view server_name = tls == nullptr ? std::string_view() : tls->server_name();
-  return request_key(pool.config(), request_.head, {asked_host_, asked_path_, server_name},
-                     source_);
+  key.hash =
+      request_key(pool.config(), request_.head, {asked_host_, asked_path_, server_name}, source_);
+  return key;
 }
 
 void Exchange::follow(Connector::Step step) {
@@ -227,8 +229,9 @@ bool Exchange::note_connected(bool ask) {
     state_ = State::awaiting;
     connected_us_ = frontend_.worker().loop.now_us();
   }
+  bool is_home = connector_.is_home();
   connector_.connected();
-  if (sticky_key_ && !std::exchange(stuck_, true)) {
+  if (sticky_key_ && !std::exchange(stuck_, true) && !is_home) {
     pool().stick(key(pool()), server_->server(), now_ms());
   }
   return true;
@@ -323,6 +326,7 @@ void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
     count_success(server_->server());
   }
   take_load_report(head);
+  if (pool().is_sticky()) note_cookies(head);
   note_response_time();
   if (head.status == 101 && request_.head.upgrade.empty()) {
     close_server();

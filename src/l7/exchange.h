@@ -90,6 +90,10 @@ class Exchange final : public InSlab<Exchange>,
   WorkKey key(const Pool& pool) const;
   void take_load_report(ResponseHead& head);
   void find_sticky_key(TokenCheck& tokens);
+  void take_cookie();
+  void note_cookies(ResponseHead& head);
+  void learn_cookies(const ResponseHead& head);
+  void give_cookie(ResponseHead& head);
   void pass_claims_on(const VerifiedToken* token);
   const Pool& pool();
   const Server* last_server();
@@ -158,6 +162,7 @@ class Exchange final : public InSlab<Exchange>,
   bool expects_100_ = false;  // the client does, and sends no body until it comes
   bool held_whole_ = true;    // held_ is all of the body so far
   bool stuck_ = false;        // its server is known to be the sticky key's
+  bool cookie_is_old_ = false;
   bool tried_stale_ = false;
   bool was_reused_ = false;
   bool response_done_ = false;

@@ -34,6 +34,7 @@ constexpr KnownField kKnownFields[] = {
     {"x-real-ip", FieldId::x_forwarded_other},
     {"connection", FieldId::connection},
     {"keep-alive", FieldId::keep_alive},
+    {"set-cookie", FieldId::set_cookie},
     {"tracestate", FieldId::tracestate},
     {"user-agent", FieldId::user_agent},
     {"traceparent", FieldId::traceparent},

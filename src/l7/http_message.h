@@ -51,6 +51,7 @@ enum class FieldId : uint8_t {
   proxy_connection,
   referer,
   server,
+  set_cookie,
   te,
   traceparent,
   tracestate,

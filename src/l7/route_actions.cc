@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/hash.h"
+#include "l7/cookies.h"
 #include "l7/router.h"
 #include "pool/source_key.h"
 
@@ -35,51 +36,12 @@ std::string_view header(const RequestHead& head, std::string_view name) {
   return {};
 }
 
-// Calls `visit(value)` for each cookie of this name, until it says false.
-template <typename Visit>
-void for_each_cookie(const RequestHead& head, std::string_view name, Visit visit) {
-  for (const Field& field : head.fields) {
-    if (field.id != FieldId::cookie) continue;
-    std::string_view rest = field.value;
-    while (!rest.empty()) {
-      size_t end = rest.find(';');
-      std::string_view one = rest.substr(0, end);
-      while (one.starts_with(' ')) one.remove_prefix(1);
-      bool is_it = one.size() > name.size() && one[name.size()] == '=' && one.starts_with(name);
-      if (is_it && !visit(one.substr(name.size() + 1))) return;
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    }
-  }
-}
-
-std::string_view cookie(const RequestHead& head, std::string_view name) {
-  std::string_view found;
-  for_each_cookie(head, name, [&](std::string_view value) {
-    found = value;
-    return false;
-  });
-  return found;
-}
-
 char folded(char c) {
   if (c == '_') return '-';
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
 }  // namespace
-
-std::optional<std::string_view> only_cookie(const RequestHead& head, std::string_view name) {
-  std::optional<std::string_view> found;
-  bool several = false;
-  for_each_cookie(head, name, [&](std::string_view value) {
-    while (value.ends_with(' ')) value.remove_suffix(1);
-    several = found.has_value();
-    found = value;
-    return !several;
-  });
-  if (several) return {};
-  return found;
-}
 
 void remove_alike(std::vector<Field>& fields, std::string_view name) {
   std::erase_if(fields, [&](const Field& field) {
@@ -177,7 +139,7 @@ uint64_t request_key(const PoolConfig& pool, const RequestHead& head, const Aske
       text = header(head, pool.hash_name);
       break;
     case HashOn::cookie:
-      text = cookie(head, pool.hash_name);
+      text = first_cookie(head, pool.hash_name);
       break;
     case HashOn::sni:
       return asked.server_name.empty() ? source_ip_key(source) : server_name_key(asked.server_name);

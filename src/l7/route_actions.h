@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +15,6 @@ namespace lb {
 
 // Removes, sets and adds, in this order. Views of the rules go into the fields.
 void apply_header_rules(const HeaderRules& rules, std::vector<Field>& fields);
-
-// The value of the one cookie that is called so; nothing where there is none, or several are.
-std::optional<std::string_view> only_cookie(const RequestHead& head, std::string_view name);
 
 // Removes a field however it is spelled: servers may take "X_User" for "X-User".
 void remove_alike(std::vector<Field>& fields, std::string_view name);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <utility>
 
 namespace lb {
@@ -186,58 +185,10 @@ std::optional<size_t> Router::find(const RequestHead& head, const Address& sourc
   return {};
 }
 
-namespace {
-
-using Sources = std::map<std::string, std::vector<TokenSource>>;
-
-void add_source(std::vector<TokenSource>& sources, const TokenSource& source) {
-  if (std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(source);
-}
-
-// Where a listener's pools find the tokens of each verifier: the same clients come by routes that
-// lead elsewhere. A bearer's token is looked for there too.
-Sources sources_of(const RouteTable& table) {
-  Sources sources;
-  for (const auto& of_route : table.pools) {
-    for (const auto& pool : of_route) {
-      const auto& sticky = pool->config().sticky;
-      if (!sticky || sticky->by != StickyBy::jwt) continue;
-      add_source(sources[sticky->jwt], TokenSource{});
-      add_source(sources[sticky->jwt], sticky->from);
-    }
-  }
-  return sources;
-}
-
-RouteTokens tokens_of(const HttpRoute& route, const std::vector<std::shared_ptr<const Pool>>& pools,
-                      const Sources& sources, const JwtVerifiers& verifiers) {
-  auto by_name = [&](const std::string& name) {
-    auto found = verifiers.by_name.find(name);
-    return found == verifiers.by_name.end() ? nullptr : found->second;
-  };
-  RouteTokens tokens;
-  tokens.rule.verifier = by_name(route.verifier);
-  for (const auto& pool : pools) {
-    const auto& sticky = pool->config().sticky;
-    TokenRule& rule = tokens.sticky.emplace_back();
-    size_t& claim = tokens.claims.emplace_back(0);
-    if (!sticky || sticky->by != StickyBy::jwt) continue;
-    rule = {by_name(sticky->jwt), {sticky->from}};
-    if (rule.verifier) claim = rule.verifier->index_of(sticky->claim).value_or(0);
-    if (route.verifier == sticky->jwt) add_source(tokens.rule.from, sticky->from);
-  }
-  if (!tokens.rule.from.empty()) return tokens;
-  auto found = sources.find(route.verifier);
-  tokens.rule.from =
-      found == sources.end() ? std::vector<TokenSource>{TokenSource{}} : found->second;
-  return tokens;
-}
-
-}  // namespace
-
 std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& config,
                                                    const Pools& pools, const RouteTable* before,
-                                                   const JwtVerifiers& verifiers) {
+                                                   const JwtVerifiers& verifiers,
+                                                   const std::string& cookie_key) {
   auto table = std::make_shared<RouteTable>();
   bool same = before != nullptr && before->router->routes() == config.routes;
   table->router = same ? before->router : std::make_shared<const Router>(config.routes);
@@ -253,10 +204,8 @@ std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& con
       of_route.push_back(as_it_is ? pool : pool->with_balance(*route.balance, route.load_metric));
     }
   }
-  Sources sources = sources_of(*table);
-  for (size_t i = 0; i < config.routes.size(); ++i) {
-    table->tokens.push_back(tokens_of(config.routes[i], table->pools[i], sources, verifiers));
-  }
+  table->clients = know_clients(config.routes, table->pools, verifiers, cookie_key,
+                                before != nullptr ? &before->clients : nullptr);
   return table;
 }
 

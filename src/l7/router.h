@@ -12,7 +12,7 @@
 
 #include "config/http_config.h"
 #include "l7/http_message.h"
-#include "l7/token_check.h"
+#include "l7/route_clients.h"
 #include "pool/frontend.h"
 
 namespace lb {
@@ -65,30 +65,24 @@ class Router {
   ByText<Paths> wildcards_;  // by what follows the star: ".example.com"
 };
 
-// The tokens that one route goes by.
-struct RouteTokens {
-  TokenRule rule;  // of the route itself
-  // Of the pools that stick by them, by share; with the claim's index.
-  std::vector<TokenRule> sticky;
-  std::vector<size_t> claims;
-};
-
 // A listener's routes with the pools that they lead to, as one snapshot knows them.
 struct RouteTable final : ProtocolPlan {
   std::shared_ptr<const Router> router;
   // By route and share.
   std::vector<std::vector<std::shared_ptr<const Pool>>> pools;
   // By route.
-  std::vector<RouteTokens> tokens;
+  std::vector<RouteClients> clients;
   std::shared_ptr<JwtMemory> memory;
   // A pool tells its servers where clients came in (send_proxy_protocol).
   bool wants_local_address = false;
 };
 
-// The table for a listener's newest configuration; keeps what `before` has of it.
+// The table for a listener's newest configuration; keeps what `before` has of it. `cookie_key`
+// signs the cookies of pools that have no keys of their own.
 std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& config,
                                                    const Pools& pools, const RouteTable* before,
-                                                   const JwtVerifiers& verifiers = {});
+                                                   const JwtVerifiers& verifiers = {},
+                                                   const std::string& cookie_key = {});
 
 // A host as routes compare it: lower case, no port, no final dot.
 std::string comparable_host(std::string_view authority);

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/hash.h"
+#include "l7/cookies.h"
 #include "l7/http1_parser.h"
 #include "pool/source_key.h"
 
@@ -22,10 +23,19 @@ std::optional<StickyKey> sticky_key(const StickyConfig& sticky, const RequestHea
       if (found == head.fields.end() || found->value.empty()) return {};
       return StickyKey{hash64(found->value)};
     }
+    case StickyBy::cookie: {
+      std::string_view session = first_cookie(head, sticky.cookie);
+      if (!sticky.learns || session.empty()) return {};
+      return session_key(session);
+    }
     case StickyBy::jwt:
       break;  // by its token
   }
   return {};
+}
+
+StickyKey session_key(std::string_view session) {
+  return {hash64(session)};
 }
 
 std::optional<StickyKey> sticky_key(const VerifiedToken& token, size_t claim, int64_t now_ms) {

@@ -16,6 +16,9 @@ namespace lb {
 std::optional<StickyKey> sticky_key(const StickyConfig& sticky, const RequestHead& head,
                                     const Address& source);
 
+// By the application's own cookie.
+StickyKey session_key(std::string_view session);
+
 // By the claim of a valid token; absent where the token has none that will do. What it is known by
 // ends with the token.
 std::optional<StickyKey> sticky_key(const VerifiedToken& token, size_t claim, int64_t now_ms);

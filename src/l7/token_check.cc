@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "common/clock.h"
-#include "l7/route_actions.h"
+#include "l7/cookies.h"
 
 namespace lb {
 

@@ -82,6 +82,8 @@ class Connector {
   const Server* server() const { return lease_.server(); }
   // Of the last try; it may be gone by now.
   const Server* last_server() const { return last_server_; }
+  // Until connected(): the server was chosen because the work's key is its own.
+  bool is_home() const { return want_.only != nullptr; }
   Fd take_fd() { return std::move(fd_); }
   Lease take_lease() { return std::move(lease_); }
   int64_t pause_ms() const { return pause_ms_; }

@@ -190,7 +190,7 @@ Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members
     auto placement = sticky_ ? make_bounded_hash(candidates) : nullptr;
     groups_.push_back({std::move(candidates), std::move(balancer), std::move(placement)});
   }
-  if (!sticky_) return;
+  if (!is_sticky()) return;
   for (uint32_t i = 0; i < members_.size(); ++i) {
     numbers_.emplace_back(members_[i].server->number(), i);
   }
@@ -237,10 +237,16 @@ const Member* Pool::find(uint32_t number) const {
   return &members_[found->second];
 }
 
+std::optional<uint32_t> Pool::number_of(const StickyKey& key, int64_t now_ms) const {
+  if (key.server || !sticky_) return key.server;
+  return sticky_->find(key, now_ms);
+}
+
 bool Pool::bind(const StickyKey& key, Want& want) const {
   want.only = nullptr;
-  want.sticky_hash = key.hash;
-  auto number = sticky_->find(key, want.now_ms);
+  want.sticky_hash.reset();
+  if (!key.server && sticky_) want.sticky_hash = key.hash;
+  auto number = number_of(key, want.now_ms);
   if (!number) return true;
   const Member* member = find(*number);
   bool may_move = config_->sticky->fallback == StickyFallback::rebalance;
@@ -253,15 +259,19 @@ bool Pool::bind(const StickyKey& key, Want& want) const {
 }
 
 bool Pool::is_away(const StickyKey& key, const Server& server, int64_t now_ms) const {
-  auto number = sticky_->find(key, now_ms);
+  auto number = number_of(key, now_ms);
   const Member* home = number ? find(*number) : nullptr;
   return home != nullptr && home->server != &server && takes_its_own(*home, now_ms);
 }
 
 void Pool::stick(const WorkKey& key, const Server& server, int64_t now_ms) const {
-  // A server of another pool's, after a reload, means nothing here.
-  if (!sticky_ || !key.sticky || server.pool() != config_->name) return;
+  // A server of another pool's, or another kind of key, after a reload, means nothing here.
+  if (!sticky_ || !key.sticky || key.sticky->server || server.pool() != config_->name) return;
   if (!is_away(*key.sticky, server, now_ms)) sticky_->put(*key.sticky, server.number(), now_ms);
+}
+
+void Pool::unstick(const StickyKey& key) const {
+  if (sticky_) sticky_->erase(key.hash);
 }
 
 void Pool::note_use(const WorkKey& key, int64_t now_ms) const {

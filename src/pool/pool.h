@@ -92,7 +92,7 @@ class Pool {
   void let_waiters_try() const;
 
   // Whether work with a key stays with one server here.
-  bool is_sticky() const { return sticky_ != nullptr; }
+  bool is_sticky() const { return config_->sticky.has_value(); }
   // Whom work with this key belongs to goes into `want`, whose `tried` and `now_ms` count. One that
   // cannot be reached just now is passed over, for this once. False: its server is gone, and it
   // must not have another.
@@ -100,6 +100,10 @@ class Pool {
   // The server accepted the work: it is the key's from now on, if there is one, unless the key has
   // another that it can go back to.
   void stick(const WorkKey& key, const Server& server, int64_t now_ms) const;
+  // Whether the key's own server is another than this and may serve it.
+  bool is_away(const StickyKey& key, const Server& server, int64_t now_ms) const;
+  // The key is nobody's any more.
+  void unstick(const StickyKey& key) const;
   // The key was in use until now.
   void note_use(const WorkKey& key, int64_t now_ms) const;
 
@@ -117,8 +121,7 @@ class Pool {
 
   std::vector<uint64_t> seeds_of_members() const;  // empty where nothing is hashed
   const Member* find(uint32_t number) const;
-  // Whether the key's own server is another than this and may serve it.
-  bool is_away(const StickyKey& key, const Server& server, int64_t now_ms) const;
+  std::optional<uint32_t> number_of(const StickyKey& key, int64_t now_ms) const;
 
   std::shared_ptr<const PoolConfig> config_;
   std::vector<Member> members_;

@@ -103,7 +103,7 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
 // The entries stay as long as there is stickiness at all.
 void PoolRegistry::update_sticky(PoolState& state) const {
   const auto& config = state.config->sticky;
-  if (!config) return state.sticky.reset();
+  if (!config || config->gives_cookies()) return state.sticky.reset();
   StickyTable::Limits limits{config->max_entries, config->ttl};
   std::shared_ptr<StickyTable> before = state.sticky;
   if (before && before->has_room_for(limits)) return before->set_limits(limits);

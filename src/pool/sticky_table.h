@@ -18,6 +18,8 @@ struct StickyKey {
   uint64_t hash = 0;
   // When what it rests on ends, such as a token (monotonic); INT64_MAX: never.
   int64_t valid_until_ms = INT64_MAX;
+  // What the client itself brings stands in no table: Server::number().
+  std::optional<uint32_t> server = {};
 };
 
 // Who sticks to which server of one pool: one table for all workers, kept over reloads. At most

@@ -73,6 +73,14 @@ def test_a_server_learns_that_the_client_came_by_tls(lb, server, authority, app,
 
 
 @pytest.mark.fast
+def test_the_cookie_that_brings_a_client_back_is_for_tls_alone(lb, server, authority, app):
+    proxy = lb(https_config(server(tells_what_it_got()), certificates=[app],
+                            pool={"sticky": {"by": "cookie"}}))
+    given = asks(authority.connect(proxy.address)).header("set-cookie")
+    assert given.startswith("lb_server=") and given.endswith("; Secure")
+
+
+@pytest.mark.fast
 def test_a_redirect_knows_the_scheme(lb, server, authority, app):
     proxy = lb(routed(https_config(server(), certificates=[app])))
     got = asks(authority.connect(proxy.address), path="/go")

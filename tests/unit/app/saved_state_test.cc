@@ -26,6 +26,7 @@ SavedState everything() {
   state.overlay.states[{"web", "b"}] = AdminState::drain;
   state.overlay.states[{"web", "c"}] = AdminState::maintenance;
   state.overlay.algorithms["web"] = {Balance::random, Balance::round_robin};
+  state.cookie_key = std::string("\0\xff key", 6);
   state.replacement = {"{\"pools\": 1}", 0xfedcba9876543210};
   return state;
 }

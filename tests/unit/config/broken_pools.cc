@@ -56,6 +56,8 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("sticky: {}"), 5, 5, "pools.db.sticky", "'by' is missing"},
       {with_pool("sticky: {by: ip}"), 5, 18, "pools.db.sticky.by", "not one of source_ip"},
       {with_pool("sticky: {by: jwt}"), 5, 18, "pools.db.sticky.by", "http listeners only"},
+      {with_pool("sticky: {by: source_ip, learn: id}"), 5, 29, "pools.db.sticky.learn",
+       "for by: cookie only"},
       {with_pool("sticky: {by: source_ip, claim: sub}"), 5, 29, "pools.db.sticky.claim",
        "for by: jwt only"},
       {with_pool("sticky: {by: source_ip, header: X-Id}"), 5, 29, "pools.db.sticky.header",

@@ -26,6 +26,17 @@ TEST(StickyKey, OfAHeaderIsItsValueAlone) {
   EXPECT_NE(sticky_key(sticky, head, here)->hash, ada->hash);
 }
 
+TEST(StickyKey, OfASessionIsTheApplicationsCookie) {
+  StickyConfig sticky{.by = StickyBy::cookie, .cookie = "sessionId", .learns = true};
+  RequestHead head;
+  EXPECT_FALSE(sticky_key(sticky, head, {}));
+  head.fields.push_back({"Cookie", "a=b; sessionId=ada", FieldId::cookie});
+  ASSERT_TRUE(sticky_key(sticky, head, {}));
+  EXPECT_EQ(sticky_key(sticky, head, {})->hash, session_key("ada").hash);
+  sticky.learns = false;
+  EXPECT_FALSE(sticky_key(sticky, head, {})) << "what lb gives says itself where to go";
+}
+
 TEST(StickyKey, OfASourceIsItsAddress) {
   StickyConfig sticky{.by = StickyBy::source_ip};
   Address client = *Address::parse("10.1.2.3:4000");

@@ -174,6 +174,25 @@ TEST_F(StickinessTest, WhoMustNotMoveTriesItsOwnServerAgain) {
   EXPECT_EQ(lease.error(), NoServer::none_usable) << "after a pause";
 }
 
+TEST_F(StickinessTest, AClientMayBringItsServerItself) {
+  add(3);
+  table_.reset();
+  Pool all = pool();
+  StickyKey own{.server = servers_[1].number()};
+  Want want;
+  ASSERT_TRUE(all.bind(own, want));
+  EXPECT_EQ(want.only, &servers_[1]);
+  EXPECT_TRUE(all.is_away(own, servers_[0], 0));
+  EXPECT_FALSE(all.is_away(own, servers_[1], 0));
+  StickyKey gone{.server = UINT32_MAX};
+  ASSERT_TRUE(all.bind(gone, want));
+  EXPECT_EQ(want.only, nullptr);
+  EXPECT_FALSE(want.sticky_hash) << "balance chooses";
+  EXPECT_FALSE(all.is_away(gone, servers_[0], 0));
+  config_->sticky->fallback = StickyFallback::reject;
+  EXPECT_FALSE(pool().bind(gone, want));
+}
+
 TEST_F(StickinessTest, WhoseServerIsFullWaitsForThatOne) {
   class Owner : public Waiter {
    public:
