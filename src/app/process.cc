@@ -13,6 +13,7 @@
 #include "app/usable_cpus.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "pool/redis_store.h"
 
 namespace lb {
 
@@ -74,6 +75,9 @@ Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts
       housekeeping_(loop_, [this] { keep_house(); }),
       started_ms_(monotonic_ms()),
       etag_seed_(mix64(static_cast<uint64_t>(unix_ms()) ^ static_cast<uint64_t>(monotonic_us()))) {
+  registry_.make_store = [this](const PoolConfig& pool, std::shared_ptr<StickyTable> table) {
+    return RedisStore::make(loop_, mailbox_, pool, std::move(table), tls_.of_store(pool.name));
+  };
   registry_.on_status_changed = [this](const Server& server, const StatusChange& change) {
     status_changed(server, change);
   };

@@ -87,6 +87,16 @@ Result<typename Map::mapped_type> keep_or_make(const Map& before, const std::str
   return typename Map::mapped_type{settings, std::move(*print), ticket_keys, std::move(*made)};
 }
 
+using ClientContexts =
+    std::map<std::string, TlsContexts::Made<TlsClientSettings, TlsClientContext>>;
+
+Result<ClientContexts::mapped_type> client_of(const PoolTlsConfig& config,
+                                              const ClientContexts& before,
+                                              const std::string& name) {
+  TlsClientSettings settings = settings_of(config);
+  return keep_or_make(before, name, settings, "", [&] { return TlsClientContext::make(settings); });
+}
+
 }  // namespace
 
 TlsContexts::TlsContexts(EventLoop& loop) : rotation_(loop, [this] { rotate(); }) {
@@ -113,12 +123,16 @@ Result<TlsContexts::Set> TlsContexts::build(const Config& config) const {
     set.listeners[name] = std::move(*made);
   }
   for (const auto& [name, pool] : config.pools) {
-    if (!pool.tls) continue;
-    TlsClientSettings settings = settings_of(*pool.tls);
-    auto made = keep_or_make(current_.pools, name, settings, "",
-                             [&] { return TlsClientContext::make(settings); });
-    if (!made) return fail("pools." + name + ".tls: " + made.error().message);
-    set.pools[name] = std::move(*made);
+    if (pool.tls) {
+      auto made = client_of(*pool.tls, current_.pools, name);
+      if (!made) return fail("pools." + name + ".tls: " + made.error().message);
+      set.pools[name] = std::move(*made);
+    }
+    if (pool.sticky && pool.sticky->store && pool.sticky->store->tls) {
+      auto made = client_of(*pool.sticky->store->tls, current_.stores, name);
+      if (!made) return fail("pools." + name + ".sticky.store.tls: " + made.error().message);
+      set.stores[name] = std::move(*made);
+    }
   }
   return set;
 }
@@ -152,6 +166,11 @@ std::map<std::string, std::shared_ptr<const TlsClientContext>> TlsContexts::of_p
   std::map<std::string, std::shared_ptr<const TlsClientContext>> contexts;
   for (const auto& [name, made] : current_.pools) contexts[name] = made.context;
   return contexts;
+}
+
+std::shared_ptr<const TlsClientContext> TlsContexts::of_store(const std::string& pool) const {
+  auto found = current_.stores.find(pool);
+  return found == current_.stores.end() ? nullptr : found->second.context;
 }
 
 void TlsContexts::rotate() {

@@ -36,6 +36,7 @@ class TlsContexts {
   struct Set {
     std::map<std::string, Made<TlsServerSettings, TlsServerContext>> listeners;
     std::map<std::string, Made<TlsClientSettings, TlsClientContext>> pools;
+    std::map<std::string, Made<TlsClientSettings, TlsClientContext>> stores;  // of pools
     // By their file, "" the process's own. What was read takes effect when the set is adopted.
     struct Keys {
       std::shared_ptr<TicketKeys> shared;
@@ -51,6 +52,8 @@ class TlsContexts {
   // Null where it speaks no TLS.
   std::shared_ptr<const TlsServerContext> of_listener(const std::string& name) const;
   std::map<std::string, std::shared_ptr<const TlsClientContext>> of_pools() const;
+  // Of a pool's sticky.store.
+  std::shared_ptr<const TlsClientContext> of_store(const std::string& pool) const;
 
  private:
   Result<Set::Keys> keys_of(const std::string& file) const;

@@ -112,7 +112,7 @@ void read_sticky(const Value& value, Protocols here, const Draft& draft, PoolCon
   section.read("ttl", sticky.ttl, duration(milliseconds(1'000), kLongest));
   if (!sticky.gives_cookies()) {
     section.read("max_entries", sticky.max_entries, whole_number(1, kMostEntries));
-    section.not_built({"store"});
+    if (auto store = section.find("store")) read_sticky_store(*store, here, draft, sticky.store);
   }
   section.read("fallback", sticky.fallback,
                one_of<StickyFallback>(

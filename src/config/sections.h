@@ -117,6 +117,9 @@ void read_health_check(const Value& value, const std::filesystem::path& director
                        HealthCheckConfig& check);
 void read_waiting(Section& section, PoolConfig& pool);
 void read_sticky(const Value& value, Protocols here, const Draft& draft, PoolConfig& pool);
+// `store: off` is absent.
+void read_sticky_store(const Value& value, Protocols here, const Draft& draft,
+                       std::optional<StickyStoreConfig>& store);
 void read_outlier_detection(const Value& value, PoolConfig& pool);
 // The keys that only checks of its type have.
 void read_check_of_type(Section& section, const std::filesystem::path& directory,

@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "config/sticky_store.h"
 
 namespace lb {
 
@@ -38,6 +41,7 @@ struct StickyConfig {
   std::chrono::milliseconds ttl{3'600'000};  // since the last use
   uint32_t max_entries = 1'000'000;          // the least recently used go
   StickyFallback fallback = StickyFallback::rebalance;
+  std::optional<StickyStoreConfig> store = {};
 
   // Clients bring a cookie that says which server is theirs, so that no table has to.
   bool gives_cookies() const { return by == StickyBy::cookie && !learns; }

@@ -36,6 +36,7 @@ Connector::Step Connector::next(const Pool& pool, WorkerContext& worker, const W
     pool.budget().count_work(worker.index, worker.loop.now_ms());
   }
   if (waits_elsewhere(pool)) stop();
+  if (awaits_store(pool, worker, key)) return Step::waiting;
   if (is_newcomer(pool)) {
     if (!bind(pool, worker, key)) return Step::no_server;
     bool others_hold = pool.config().hold.count() > 0 && pool.line().is_holding();
@@ -54,7 +55,31 @@ bool Connector::is_newcomer(const Pool& pool) const {
   return owner_ != nullptr && place_ == nullptr && tries_ == 0 && pool.line().waiting() > 0;
 }
 
+// Whether it is too early to pick a server, until look_ms(): another balancer may know whose the
+// work is.
+bool Connector::awaits_store(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
+  want_.now_ms = worker.loop.now_ms();
+  if (!question_) {
+    if (has_asked_ || owner_ == nullptr) return false;
+    StickyStore* store = pool.store_to_ask(key, want_);
+    if (store == nullptr) return false;
+    has_asked_ = true;
+    question_ = std::make_shared<StoreQuestion>(*owner_, worker.mailbox);
+    question_until_ms_ = want_.now_ms + store->timeout_ms();
+    store->ask(*key.sticky, question_);
+  }
+  look_ms_ = question_until_ms_;
+  if (!question_->is_answered() && want_.now_ms < question_until_ms_) return true;
+  forget_question();
+  return false;
+}
+
+void Connector::forget_question() {
+  if (question_) std::exchange(question_, nullptr)->forget();
+}
+
 Connector::Step Connector::pick(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
+  if (awaits_store(pool, worker, key)) return Step::waiting;
   if (!bind(pool, worker, key)) {
     stop();
     return Step::no_server;
@@ -152,7 +177,7 @@ Connector::Step Connector::join(bool holding, const Pool& pool, WorkerContext& w
 }
 
 Connector::Step Connector::look(const Pool& pool, WorkerContext& worker, const WorkKey& key) {
-  if (waits_elsewhere(pool)) return next(pool, worker, key);
+  if (question_ || waits_elsewhere(pool)) return next(pool, worker, key);
   int64_t now_ms = worker.loop.now_ms();
   if (try_again_ms_ != 0 && now_ms >= try_again_ms_) {
     try_again_ms_ = 0;

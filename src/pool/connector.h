@@ -27,8 +27,10 @@ const Address* choose_source(const std::vector<Address>& sources, int family, ui
 // those not tried yet; the same one again only after a growing, jittered pause; at most `attempts`
 // tries after the first, within the pool's budget, which refused connects do not count against.
 // While this machine has no socket to spare it waits for one as long as a connect may take.
-// Work that finds no server waits in the pool's line by the rules of queue and hold; new work joins
-// behind whoever waits there. The owner watches the descriptor and the time. Worker thread.
+// Work with a sticky key that this balancer does not know waits for what the pool's store says of
+// it, once and briefly. Work that finds no server waits in the pool's line by the rules of queue
+// and hold; new work joins behind whoever waits there. The owner watches the descriptor and the
+// time. Worker thread.
 class Connector {
  public:
   enum class Step {
@@ -66,7 +68,10 @@ class Connector {
   // The connect is through: lets go of everything, whoever waits behind it has its turn.
   void connected();
   // The work is over.
-  void stop() { leave(false); }
+  void stop() {
+    forget_question();
+    leave(false);
+  }
 
   // The try under way is one of somebody who has waited: others wait for how it ends.
   bool is_in_line() const { return place_ != nullptr; }
@@ -99,6 +104,8 @@ class Connector {
   Step wait(bool holding, const Pool& pool, WorkerContext& worker, const WorkKey& key);
   Step join(bool holding, const Pool& pool, WorkerContext& worker, const WorkKey& key);
   bool waits_elsewhere(const Pool& pool) const;
+  bool awaits_store(const Pool& pool, WorkerContext& worker, const WorkKey& key);
+  void forget_question();
   bool is_newcomer(const Pool& pool) const;
   Step give_up();
   int64_t deadline_ms(const Pool& pool) const;
@@ -109,7 +116,9 @@ class Connector {
   Step wait_for_socket(const Pool& pool, WorkerContext& worker);
 
   Waiter* owner_ = nullptr;
-  std::shared_ptr<Place> place_;  // in the line, from the first wait until connected
+  std::shared_ptr<Place> place_;             // in the line, from the first wait until connected
+  std::shared_ptr<StoreQuestion> question_;  // while its answer is waited for
+  int64_t question_until_ms_ = 0;
   int64_t waits_since_ms_ = 0;
   int64_t look_ms_ = 0;
   int64_t try_again_ms_ = 0;  // while waiting; 0 = when called
@@ -123,8 +132,9 @@ class Connector {
   int64_t pause_ms_ = 0;
   int64_t lacking_since_ms_ = 0;  // a socket; 0 = not
   int last_error_ = 0;
-  bool holding_ = false;  // waits for a usable server, not for room
-  bool counted_ = false;  // as work of the pool
+  bool holding_ = false;    // waits for a usable server, not for room
+  bool counted_ = false;    // as work of the pool
+  bool has_asked_ = false;  // the pool's store
   bool data_follows_ = false;
   bool stops_at_lease_ = false;
 };

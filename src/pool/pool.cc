@@ -167,13 +167,14 @@ constexpr size_t kRanks = 6;
 
 Pool::Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
            RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls,
-           std::shared_ptr<StickyTable> sticky)
+           std::shared_ptr<StickyTable> sticky, std::shared_ptr<StickyStore> store)
     : config_(std::move(config)),
       members_(std::move(members)),
       load_(load),
       budget_(budget),
       line_(load.line()),
       sticky_(std::move(sticky)),
+      store_(std::move(store)),
       tls_(std::move(tls)) {
   std::array<std::vector<Candidate>, kRanks> ranks;
   std::vector<uint64_t> seeds = seeds_of_members();
@@ -201,7 +202,8 @@ std::shared_ptr<const Pool> Pool::with_balance(Balance balance, LoadMetric metri
   auto config = std::make_shared<PoolConfig>(*config_);
   config->balance = balance;
   config->load_metric = metric;
-  return std::make_shared<const Pool>(std::move(config), members_, load_, budget_, tls_, sticky_);
+  return std::make_shared<const Pool>(std::move(config), members_, load_, budget_, tls_, sticky_,
+                                      store_);
 }
 
 bool Pool::needs_key() const {
@@ -248,6 +250,7 @@ bool Pool::bind(const StickyKey& key, Want& want) const {
   if (!key.server && sticky_) want.sticky_hash = key.hash;
   auto number = number_of(key, want.now_ms);
   if (!number) return true;
+  if (store_ && sticky_->take_due(key.hash, want.now_ms)) store_->tell(key, *number);
   const Member* member = find(*number);
   bool may_move = config_->sticky->fallback == StickyFallback::rebalance;
   if (member == nullptr || !takes_its_own(*member, want.now_ms)) return may_move;
@@ -267,11 +270,24 @@ bool Pool::is_away(const StickyKey& key, const Server& server, int64_t now_ms) c
 void Pool::stick(const WorkKey& key, const Server& server, int64_t now_ms) const {
   // A server of another pool's, or another kind of key, after a reload, means nothing here.
   if (!sticky_ || !key.sticky || key.sticky->server || server.pool() != config_->name) return;
-  if (!is_away(*key.sticky, server, now_ms)) sticky_->put(*key.sticky, server.number(), now_ms);
+  if (is_away(*key.sticky, server, now_ms)) return;
+  auto change = sticky_->put(*key.sticky, server.number(), now_ms);
+  if (!store_ || change == StickyTable::Change::none) return;
+  bool has_moved = change == StickyTable::Change::moved;
+  has_moved ? store_->tell_move(*key.sticky, server.number())
+            : store_->tell(*key.sticky, server.number());
+}
+
+StickyStore* Pool::store_to_ask(const WorkKey& key, const Want& want) const {
+  if (!store_ || !key.sticky || !store_->is_up()) return nullptr;
+  auto number = sticky_->find(*key.sticky, want.now_ms);
+  const Member* member = number ? find(*number) : nullptr;
+  return member != nullptr && takes_its_own(*member, want.now_ms) ? nullptr : store_.get();
 }
 
 void Pool::unstick(const StickyKey& key) const {
   if (sticky_) sticky_->erase(key.hash);
+  if (store_) store_->forget(key.hash);
 }
 
 void Pool::note_use(const WorkKey& key, int64_t now_ms) const {

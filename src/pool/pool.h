@@ -14,6 +14,7 @@
 #include "pool/retry_budget.h"
 #include "pool/server.h"
 #include "pool/server_state.h"
+#include "pool/sticky_store.h"
 #include "pool/sticky_table.h"
 
 namespace lb {
@@ -68,7 +69,7 @@ class Pool {
   // `load` and `budget` belong to the registry and outlive the pool.
   Pool(std::shared_ptr<const PoolConfig> config, std::vector<Member> members, LoadTable& load,
        RetryBudget& budget, std::shared_ptr<const TlsClientContext> tls = nullptr,
-       std::shared_ptr<StickyTable> sticky = nullptr);
+       std::shared_ptr<StickyTable> sticky = nullptr, std::shared_ptr<StickyStore> store = nullptr);
 
   const PoolConfig& config() const { return *config_; }
   const std::vector<Member>& members() const { return members_; }
@@ -97,6 +98,9 @@ class Pool {
   // cannot be reached just now is passed over, for this once. False: its server is gone, and it
   // must not have another.
   bool bind(const StickyKey& key, Want& want) const;
+  // Who is to be asked before work with this key gets a server: the key may be known elsewhere, and
+  // here no server is that could have it. Null: nobody. `want` counts as for bind().
+  StickyStore* store_to_ask(const WorkKey& key, const Want& want) const;
   // The server accepted the work: it is the key's from now on, if there is one, unless the key has
   // another that it can go back to.
   void stick(const WorkKey& key, const Server& server, int64_t now_ms) const;
@@ -130,6 +134,7 @@ class Pool {
   RetryBudget& budget_;
   WaitLine& line_;
   std::shared_ptr<StickyTable> sticky_;
+  std::shared_ptr<StickyStore> store_;  // null: nothing is shared with other balancers
   // Of a pool with stickiness: servers by number, with their index among the members.
   std::vector<std::pair<uint32_t, uint32_t>> numbers_;
   std::shared_ptr<const TlsClientContext> tls_;

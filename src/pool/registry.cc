@@ -50,6 +50,7 @@ PoolRegistry::Changes PoolRegistry::apply(const Config& config, const Names& nam
     if (config.pools.contains(name)) continue;
     PoolConfig without_servers = *state->config;
     without_servers.servers.clear();
+    if (without_servers.sticky) without_servers.sticky->store.reset();
     apply_pool(*state, without_servers, names, drain_until_ms, changes);
   }
   for (const auto& [name, pool] : config.pools) {
@@ -92,6 +93,7 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
     changes.removed.push_back(entry.server.get());
     remove(state, std::move(entry), drain_until_ms);
   }
+  update_store(state);
   bool same_members = changes.added.size() + changes.removed.size() == changes_before;
   if (same_members && same_config) return;
   state.dirty = true;
@@ -110,6 +112,23 @@ void PoolRegistry::update_sticky(PoolState& state) const {
   auto table = std::make_shared<StickyTable>(limits);
   if (before) table->take_over(*before, clock_());
   state.sticky = std::move(table);
+}
+
+// One that stays keeps its connections.
+void PoolRegistry::update_store(PoolState& state) const {
+  const auto& config = state.config->sticky;
+  if (!config || !config->store || !make_store) {
+    state.store.reset();
+    state.store_of.reset();
+    return;
+  }
+  if (!state.store || state.store_of != config) {
+    state.store = make_store(*state.config, state.sticky);
+    state.store_of = config;
+  }
+  std::vector<const Server*> servers;
+  for (const Entry& entry : state.entries) servers.push_back(entry.server.get());
+  state.store->set_servers(servers);
 }
 
 std::shared_ptr<Server> PoolRegistry::make(PoolState& state, const ServerConfig& config) {
@@ -439,9 +458,9 @@ std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
                        .sticks_until_ms = record_of(entry).sticks_until_ms});
     servers.push_back(entry.server);
   }
-  std::shared_ptr<const OwningPool> owning(new OwningPool{
-      std::move(servers),
-      Pool(state.config, std::move(members), state.load, state.budget, state.tls, state.sticky)});
+  std::shared_ptr<const OwningPool> owning(
+      new OwningPool{std::move(servers), Pool(state.config, std::move(members), state.load,
+                                              state.budget, state.tls, state.sticky, state.store)});
   return {owning, &owning->pool};
 }
 

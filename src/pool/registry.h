@@ -54,6 +54,11 @@ class PoolRegistry {
   // The contexts of pools that speak TLS to their servers; all others speak none.
   void set_tls(const std::map<std::string, std::shared_ptr<const TlsClientContext>>& contexts);
 
+  // Makes the store that a pool with sticky.store shares the entries of `table` by.
+  using MakeStore = std::function<std::shared_ptr<StickyStore>(const PoolConfig&,
+                                                               std::shared_ptr<StickyTable> table)>;
+  MakeStore make_store;
+
   // Told of every change of a server's status but its removal, which apply() returns.
   std::function<void(Server&, const StatusChange&)> on_status_changed;
 
@@ -120,6 +125,8 @@ class PoolRegistry {
     std::shared_ptr<const TlsClientContext> tls;
     std::vector<Entry> entries;           // in the order of the configuration
     std::shared_ptr<StickyTable> sticky;  // null where nobody sticks
+    std::shared_ptr<StickyStore> store;   // null where nothing is shared
+    std::optional<StickyConfig> store_of;
     std::shared_ptr<const Pool> pool;
     bool dirty = true;
   };
@@ -134,6 +141,7 @@ class PoolRegistry {
   void apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
                   int64_t drain_until_ms, Changes& changes);
   void update_sticky(PoolState& state) const;
+  void update_store(PoolState& state) const;
   std::shared_ptr<Server> take_back(const PoolState& state, const ServerConfig& config);
   std::shared_ptr<Server> make(PoolState& state, const ServerConfig& config);
   void remove(PoolState& state, Entry entry, int64_t drain_until_ms);

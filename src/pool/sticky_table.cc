@@ -14,6 +14,7 @@ constexpr int64_t kTick_ms = 100;
 // Small tables are one shard, whose order of use is exact.
 constexpr uint32_t kLeastToShard = 16'384;
 constexpr size_t kShards = 64;
+constexpr uint32_t kTold = 0x7fff'ffff;  // what fits into Entry::told
 
 size_t shards_for(uint32_t max_entries) {
   return max_entries < kLeastToShard ? 1 : kShards;
@@ -42,7 +43,10 @@ void StickyTable::take_over(const StickyTable& before, int64_t now_ms) {
   for (const View& entry : before.list(SIZE_MAX, now_ms)) {
     Shard& its = shard(entry.hash);
     std::lock_guard lock(its.mutex);
-    its.entries.put(entry.hash, {entry.server, tick(entry.used_ms), tick(entry.until_ms)});
+    its.entries.put(entry.hash, {.server = entry.server,
+                                 .used = tick(entry.used_ms),
+                                 .until = tick(entry.until_ms),
+                                 .is_unshared_move = entry.is_unshared_move});
   }
 }
 
@@ -77,22 +81,73 @@ std::optional<uint32_t> StickyTable::find(const StickyKey& key, int64_t now_ms) 
   return entry->server;
 }
 
-void StickyTable::put(const StickyKey& key, uint32_t server, int64_t now_ms) {
+StickyTable::Change StickyTable::put(const StickyKey& key, uint32_t server, int64_t now_ms) {
   uint32_t now = tick(now_ms);
   uint32_t until = tick(key.valid_until_ms);
   Shard& its = shard(key.hash);
   std::lock_guard lock(its.mutex);
   if (Entry* known = its.entries.use(key.hash)) {
-    bool goes_on = !is_over(*known, now);
-    *known = {server, now, goes_on ? std::max(known->until, until) : until};
-    return;
+    if (is_over(*known, now)) {
+      *known = {.server = server, .used = now, .until = until, .told = now & kTold};
+      return Change::placed;
+    }
+    known->used = now;
+    known->until = std::max(known->until, until);
+    if (known->server == server) return Change::none;
+    known->server = server;
+    known->told = now & kTold;
+    known->is_unshared_move = 1;
+    return Change::moved;
   }
   // A few that nobody will ask for again make room, so that a table does not stay as large as it
   // once was.
   int left = 2;
   its.entries.erase_oldest_while(
       [&](uint64_t, const Entry& oldest) { return left-- > 0 && is_over(oldest, now); });
-  its.entries.put(key.hash, {server, now, until});
+  its.entries.put(key.hash, {.server = server, .used = now, .until = until, .told = now & kTold});
+  return Change::placed;
+}
+
+bool StickyTable::take_due(uint64_t hash, int64_t now_ms) {
+  uint32_t now = tick(now_ms);
+  uint32_t pace = std::max(1U, ttl_.load(std::memory_order_relaxed) / 4);
+  Shard& its = shard(hash);
+  std::lock_guard lock(its.mutex);
+  Entry* known = its.entries.find(hash);
+  if (known == nullptr || now - std::min<uint32_t>(now, known->told) < pace) return false;
+  known->told = now & kTold;
+  return true;
+}
+
+void StickyTable::adopt(const StickyKey& key, uint32_t server, int64_t now_ms) {
+  uint32_t now = tick(now_ms);
+  Entry entry{
+      .server = server, .used = now, .until = tick(key.valid_until_ms), .told = now & kTold};
+  Shard& its = shard(key.hash);
+  std::lock_guard lock(its.mutex);
+  Entry* known = its.entries.find(key.hash);
+  if (known == nullptr) return its.entries.put(key.hash, entry);
+  if (!is_over(*known, now)) {
+    entry.used = known->used;
+    entry.until = std::max(known->until, entry.until);
+  }
+  *known = entry;
+}
+
+void StickyTable::replace(uint64_t hash, uint32_t server) {
+  Shard& its = shard(hash);
+  std::lock_guard lock(its.mutex);
+  Entry* known = its.entries.find(hash);
+  if (known == nullptr) return;
+  known->server = server;
+  known->is_unshared_move = 0;
+}
+
+void StickyTable::move_is_shared(uint64_t hash, uint32_t server) {
+  Shard& its = shard(hash);
+  std::lock_guard lock(its.mutex);
+  Entry* known = its.entries.find(hash);
+  if (known != nullptr && known->server == server) known->is_unshared_move = 0;
 }
 
 void StickyTable::erase(uint64_t hash) {
@@ -117,25 +172,45 @@ size_t StickyTable::size() const {
   return size;
 }
 
+StickyTable::View StickyTable::view_of(uint64_t hash, const Entry& entry) const {
+  int64_t ttl_ms = ttl_.load(std::memory_order_relaxed) * kTick_ms;
+  int64_t used_ms = time_of(entry.used);
+  int64_t until_ms = time_of(entry.until);
+  return {.hash = hash,
+          .server = entry.server,
+          .used_ms = used_ms,
+          .until_ms = until_ms,
+          .ends_ms = std::min(used_ms + ttl_ms, until_ms),
+          .is_unshared_move = entry.is_unshared_move != 0};
+}
+
 std::vector<StickyTable::View> StickyTable::list(size_t at_most, int64_t now_ms) const {
   std::vector<View> views;
   uint32_t now = tick(now_ms);
-  int64_t ttl_ms = ttl_.load(std::memory_order_relaxed) * kTick_ms;
   for (const Shard& shard : shards_) {
     size_t left = at_most;
     std::lock_guard lock(shard.mutex);
     shard.entries.for_each([&](uint64_t hash, const Entry& entry) {
       if (left-- == 0) return false;
-      if (is_over(entry, now)) return true;
-      int64_t used_ms = time_of(entry.used);
-      views.push_back({hash, entry.server, used_ms, time_of(entry.until),
-                       std::min(used_ms + ttl_ms, time_of(entry.until))});
+      if (!is_over(entry, now)) views.push_back(view_of(hash, entry));
       return true;
     });
   }
   std::sort(views.begin(), views.end(),
             [](const View& a, const View& b) { return a.used_ms > b.used_ms; });
   if (views.size() > at_most) views.resize(at_most);
+  return views;
+}
+
+std::vector<StickyTable::View> StickyTable::list_shard(size_t index, int64_t now_ms) const {
+  std::vector<View> views;
+  uint32_t now = tick(now_ms);
+  const Shard& shard = shards_[index];
+  std::lock_guard lock(shard.mutex);
+  shard.entries.for_each([&](uint64_t hash, const Entry& entry) {
+    if (!is_over(entry, now)) views.push_back(view_of(hash, entry));
+    return true;
+  });
   return views;
 }
 

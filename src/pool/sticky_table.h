@@ -25,7 +25,7 @@ struct StickyKey {
 // Who sticks to which server of one pool: one table for all workers, kept over reloads. At most
 // `max_entries`, the least recently used go; an entry ends `ttl` after its last use, or when what
 // it rests on is no longer valid. Any thread; a look-up takes one short lock of its shard, held for
-// memory work alone. About 45 bytes an entry.
+// memory work alone. About 50 bytes an entry.
 class StickyTable {
  public:
   struct Limits {
@@ -46,9 +46,26 @@ class StickyTable {
   // The number (Server::number()) of the key's server. That is a use of the entry; a later
   // `valid_until_ms` prolongs it.
   std::optional<uint32_t> find(const StickyKey& key, int64_t now_ms);
+  enum class Change : uint8_t {
+    none,
+    placed,
+    moved,  // from another server, which others may still think it has
+  };
   // The key's server from now on.
-  void put(const StickyKey& key, uint32_t server, int64_t now_ms);
+  Change put(const StickyKey& key, uint32_t server, int64_t now_ms);
   void erase(uint64_t hash);
+
+  // For the store that is shared with other balancers.
+
+  // Whether the store is to be told that the key is in use, which is so every quarter of the ttl;
+  // it counts as told then.
+  bool take_due(uint64_t hash, int64_t now_ms);
+  // What the store says of a key; 0: a server that this balancer does not have.
+  void adopt(const StickyKey& key, uint32_t server, int64_t now_ms);
+  // Another balancer has moved the key, if it is known here.
+  void replace(uint64_t hash, uint32_t server);
+  // The store knows of the key's latest move, which was to this server.
+  void move_is_shared(uint64_t hash, uint32_t server);
   // Drops the entries of a server that is gone for good.
   void forget(uint32_t server);
 
@@ -60,9 +77,13 @@ class StickyTable {
     int64_t used_ms;   // monotonic
     int64_t until_ms;  // of what it rests on; INT64_MAX: for ever
     int64_t ends_ms;   // unless it is used
+    bool is_unshared_move = false;
   };
   // At most so many live entries, the latest first.
   std::vector<View> list(size_t at_most, int64_t now_ms) const;
+  // All of them, piece by piece.
+  size_t shards() const { return shards_.size(); }
+  std::vector<View> list_shard(size_t index, int64_t now_ms) const;
 
  private:
   // Times are tenths of seconds since the table was made, in 32 bits.
@@ -70,6 +91,8 @@ class StickyTable {
     uint32_t server = 0;
     uint32_t used = 0;
     uint32_t until = UINT32_MAX;  // of what it rests on
+    uint32_t told : 31 = 0;       // to the store, or by it, at this time
+    uint32_t is_unshared_move : 1 = 0;
   };
   struct HashOfKey {
     size_t operator()(uint64_t hash) const { return static_cast<size_t>(hash); }
@@ -83,6 +106,7 @@ class StickyTable {
   uint32_t tick(int64_t at_ms) const;
   int64_t time_of(uint32_t tick) const;
   bool is_over(const Entry& entry, uint32_t now) const;
+  View view_of(uint64_t hash, const Entry& entry) const;
 
   const int64_t began_ms_;
   std::atomic<uint32_t> ttl_{0};

@@ -12,6 +12,13 @@ std::string with_udp_pool(const std::string& text) {
   return yaml.replace(yaml.find("pool: db"), 0, "protocol: udp, ");
 }
 
+constexpr const char* kRedis = "pools.db.sticky.store.redis";
+
+std::string with_store(const std::string& url, const std::string& more = "") {
+  return with_pool("sticky: {by: source_ip, store: {redis: '" + url + "'" +
+                   (more.empty() ? "" : ", " + more) + "}}");
+}
+
 }  // namespace
 
 std::vector<BrokenFile> broken_pools() {
@@ -69,7 +76,26 @@ std::vector<BrokenFile> broken_pools() {
       {with_pool("sticky: {by: source_ip, fallback: wait}"), 5, 39, "pools.db.sticky.fallback",
        "not one of rebalance, reject"},
       {with_pool("sticky: {by: source_ip, store: {}}"), 5, 29, "pools.db.sticky.store",
-       "not built"},
+       "'redis' is missing"},
+      {with_udp_pool("sticky: {by: source_ip, store: {redis: 'redis://a'}}"), 5, 29,
+       "pools.db.sticky.store", "datagrams do not wait"},
+      {with_store("http://127.0.0.1"), 5, 44, kRedis, "does not begin with redis://"},
+      {with_store("redis://"), 5, 44, kRedis, "no host and port"},
+      {with_store("redis://::1"), 5, 44, kRedis, "no host and port"},
+      {with_store("redis://a b:1"), 5, 44, kRedis, "no host and port"},
+      {with_store("redis://a:0"), 5, 44, kRedis, "no host and port"},
+      {with_store("redis://a/x"), 5, 44, kRedis, "number of a database"},
+      {with_store("redis://a/-1"), 5, 44, kRedis, "number of a database"},
+      {with_store("redis://a/1/2"), 5, 44, kRedis, "number of a database"},
+      {with_store("redis://joe@a"), 5, 44, kRedis, "a user needs a password"},
+      {with_store("redis://joe:@a"), 5, 44, kRedis, "password is empty"},
+      {with_store("redis://joe:%zz@a"), 5, 44, kRedis, "hexadecimal"},
+      {with_store("redis://joe:%4@a"), 5, 44, kRedis, "hexadecimal"},
+      {with_store("redis://a", "timeout: 0s"), 5, 66, "pools.db.sticky.store.timeout", "1ms to 1s"},
+      {with_store("redis://a", "timeout: 2s"), 5, 66, "pools.db.sticky.store.timeout", "1ms to 1s"},
+      {with_store("redis://a", "tls: {}"), 5, 57, "pools.db.sticky.store.tls", "rediss://"},
+      {with_store("rediss://a", "tls: off"), 5, 63, "pools.db.sticky.store.tls", "rediss://"},
+      {with_store("redis://a", "ttl: 5s"), 5, 57, "pools.db.sticky.store.ttl", "unknown key"},
       // source
       {with_pool("source: []"), 5, 13, "pools.db.source", "not an empty one"},
       {with_pool("source: 10.0.0.1:0"), 5, 13, "pools.db.source", "without a port"},

@@ -54,5 +54,25 @@ TEST(GoodChoices, VerifiersOfTokensHaveAnAlgorithmAndAFile) {
                                        .file = "/dev/null"}));
 }
 
+TEST(GoodChoices, AStoreOfStickyEntriesIsNamedByItsUrl) {
+  auto store = [](const std::string& text) {
+    return *loaded("sticky: {by: source_ip, store: " + text + "}").sticky->store;
+  };
+  EXPECT_FALSE(loaded("sticky: {by: source_ip, store: off}").sticky->store);
+  EXPECT_EQ(store("{redis: 'redis://10.0.0.1:6380/3', prefix: 'shop:', timeout: 5ms}"),
+            (StickyStoreConfig{.host = "10.0.0.1",
+                               .port = 6'380,
+                               .database = 3,
+                               .prefix = "shop:",
+                               .timeout = milliseconds(5)}));
+  EXPECT_EQ(store("{redis: 'redis://:s%40cret@redis.example'}"),
+            (StickyStoreConfig{.host = "redis.example", .password = "s@cret"}));
+  PoolTlsConfig unverified;
+  unverified.verify = false;
+  EXPECT_EQ(
+      store("{redis: 'rediss://joe:a@b@[::1]/', tls: {verify: false}}"),
+      (StickyStoreConfig{.host = "::1", .user = "joe", .password = "a@b", .tls = unverified}));
+}
+
 }  // namespace
 }  // namespace lb::config
