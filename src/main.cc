@@ -185,6 +185,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 65'535));
   demo_command->add_option("--seconds", demo.seconds, "end after so long")
       ->check(CLI::Range(1, 86'400));
+  demo_command->add_option("--serve", demo.serve,
+                           "be one example server on this address, without a balancer");
   OneLineCommands one_line;
   one_line.add_to(app);
   AdminCommands admin;

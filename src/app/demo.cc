@@ -2,13 +2,17 @@
 #include "app/demo.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "app/demo_behavior.h"
 #include "app/demo_load.h"
 #include "app/demo_screen.h"
 #include "app/demo_server.h"
@@ -26,7 +30,9 @@ constexpr uint16_t kLastPort = 8'999;
 constexpr uint16_t kFirstAdminPort = 9'900;
 constexpr uint16_t kLastAdminPort = 9'999;
 constexpr const char* kToken = "only-for-the-demo";  // the admin address is a loopback one
+constexpr std::string_view kPool = "demo";           // what is shown
 constexpr const char* kNames[] = {"red", "green", "blue"};
+constexpr int kUsageError = 2;
 constexpr int64_t kSecond_ms = 1'000;
 constexpr milliseconds kLook{10};
 constexpr int64_t kMostLooks = 300;
@@ -69,28 +75,54 @@ Result<Address> choose_address(const DemoOptions& options) {
                           kFirstPort, kLastPort));
 }
 
-Result<DemoServers> start_servers() {
+// Where the shop is: the next free port, if there is one. The dashboard takes the first of its own.
+Result<Address> choose_shop(const Address& balancer) {
+  int first = balancer.port() + 1;
+  for (int port = first; port <= std::min(first + 200, 65'535); ++port) {
+    if (port >= kFirstAdminPort && port <= kLastAdminPort) continue;
+    Address address = loopback(static_cast<uint16_t>(port));
+    if (probe_free(address, false)) return address;
+  }
+  return fail(fmt::format("no port of 127.0.0.1 behind {} is free; choose another --port",
+                          balancer.port()));
+}
+
+Result<DemoServers> start_servers(const DemoBehavior& behavior) {
   DemoServers servers;
+  auto pictures = std::make_shared<DemoPictures>();
   for (const char* name : kNames) {
-    servers.push_back(std::make_unique<DemoServer>(name));
-    if (auto started = servers.back()->start(); !started) return fail(started.error().message);
+    servers.push_back(std::make_unique<DemoServer>(name, behavior, pictures));
+    auto started = servers.back()->start(loopback(0));
+    if (!started) return fail(started.error().message);
   }
   return servers;
 }
 
-std::string config_text(const Address& balancer, const DemoServers& servers) {
+// Carts are where their user is, pictures go to whoever has the least to do.
+std::string config_text(const Address& balancer, const Address& shop, const DemoServers& servers) {
+  std::string list;
+  for (const auto& server : servers) {
+    list += fmt::format("      - {{name: {}, address: \"{}\"}}\n", server->name(),
+                        server->address().to_string());
+  }
   std::string text = fmt::format(
       "listeners:\n"
-      "  demo: {{address: \"{}\", protocol: tcp, pool: demo}}\n"
+      "  demo: {{address: \"{0}\", protocol: tcp, pool: demo}}\n"
+      "  shop:\n"
+      "    address: \"{1}\"\n"
+      "    protocol: http\n"
+      "    routes:\n"
+      "      - {{match: {{path: /pictures/*}}, pool: shop, balance: least_load, sticky: off}}\n"
+      "      - {{pool: shop}}\n"
       "pools:\n"
       "  demo:\n"
       "    health_check: {{interval: 500ms, fast_interval: 200ms}}\n"
-      "    servers:\n",
-      balancer.to_string());
-  for (const auto& server : servers) {
-    text += fmt::format("      - {{name: {}, address: \"{}\"}}\n", server->name(),
-                        server->address().to_string());
-  }
+      "    servers:\n{2}"
+      "  shop:\n"
+      "    health_check: {{type: http, path: /health, interval: 500ms, fast_interval: 200ms}}\n"
+      "    sticky: {{by: header, header: X-User}}\n"
+      "    servers:\n{2}",
+      balancer.to_string(), shop.to_string(), list);
   // The state of the servers is on the screen; the log is for what is not.
   return text + "runtime: {drain_timeout: 1s, max_connections: 3000}\nlog: {level: warning}\n" +
          admin_text(balancer);
@@ -107,11 +139,12 @@ std::string reset_text(uint32_t connections) {
 class Demo {
  public:
   Demo(Process& process, DemoServers& servers, DemoLoad& load, const Address& balancer,
-       const DemoOptions& options)
+       const Address& shop, const DemoOptions& options)
       : process_(process),
         servers_(servers),
         load_(load),
         balancer_(balancer),
+        shop_(shop),
         options_(options),
         second_(process.loop(), [this] { tick(); }),
         outage_(process.loop(), [this] { change_a_server(); }),
@@ -141,6 +174,7 @@ class Demo {
   DemoServers& servers_;
   DemoLoad& load_;
   const Address balancer_;
+  const Address shop_;
   const DemoOptions options_;
   DemoScreen screen_;
   Timer second_;
@@ -176,6 +210,11 @@ void Demo::introduce() {
       fmt::format("\n  try: bash -c 'exec 3<>/dev/tcp/127.0.0.1/{}; echo hi >&3; head -1 <&3'\n",
                   balancer_.port());
   text += fmt::format("   or: nc 127.0.0.1 {}\n", balancer_.port());
+  text += fmt::format(
+      "\n  The same servers over http, where each user has a cart on one of them:\n"
+      "  try: curl -H 'X-User: ann' -d 'a pear' http://{0}/cart\n"
+      "   or: curl -T picture.jpg http://{0}/pictures/1\n",
+      shop_.to_string());
   screen_.say(text);
   screen_.say(
       "Every 10 s one server is stopped for 5 s; only what is open to it is lost.\n"
@@ -264,7 +303,8 @@ DemoView Demo::view(int64_t elapsed_ms) {
                 .servers = {}};
   std::vector<uint64_t> fresh;
   uint64_t all_fresh = 0;
-  process_.registry().for_each([&](const Server& server, const PoolConfig&) {
+  process_.registry().for_each([&](const Server& server, const PoolConfig& pool) {
+    if (pool.name != kPool) return;
     uint64_t connections = 0;
     for (const ServerCell& cell : server.cells()) {
       connections += cell.connections.load(std::memory_order_relaxed);
@@ -305,24 +345,56 @@ void Demo::farewell() {
   screen_.close(text);
 }
 
-int refuse(const std::string& message) {
+int refuse(const std::string& message, int code = 1) {
   fmt::print(stderr, "lb demo: {}\n", message);
-  return 1;
+  return code;
+}
+
+// The control thread alone reads the environment, and nothing writes it.
+const char* variable(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+}
+
+int run_server(const DemoOptions& options, const DemoBehavior& behavior) {
+  auto address = Address::parse(options.serve);
+  if (!address || !address->is_ip()) {
+    return refuse(fmt::format("--serve: '{}' is no address; write 127.0.0.1:9001", options.serve),
+                  kUsageError);
+  }
+  const char* id = variable("SERVER_ID");
+  DemoServer server(id != nullptr && *id != '\0' ? id : options.serve, behavior,
+                    std::make_shared<DemoPictures>());
+  EventLoop loop;
+  auto end = [&loop] { loop.stop(); };
+  SignalEvent interrupt(loop, SIGINT, end);
+  SignalEvent terminate(loop, SIGTERM, end);
+  Timer over(loop, end);
+  if (options.seconds) over.start(milliseconds(int64_t{*options.seconds} * kSecond_ms));
+  if (auto started = server.start(*address); !started) return refuse(started.error().message);
+  fmt::print("{} serves on {}\n", server.name(), server.address().to_string());
+  std::fflush(stdout);
+  loop.run();
+  return 0;
 }
 
 }  // namespace
 
 int run_demo(const DemoOptions& options) {
+  auto behavior = demo_behavior(variable);
+  if (!behavior) return refuse(behavior.error().message, kUsageError);
+  if (!options.serve.empty()) return run_server(options, *behavior);
   auto address = choose_address(options);
   if (!address) return refuse(address.error().message);
-  auto servers = start_servers();
+  auto shop = choose_shop(*address);
+  if (!shop) return refuse(shop.error().message);
+  auto servers = start_servers(*behavior);
   if (!servers) return refuse(servers.error().message);
-  auto load_config = [text = config_text(*address, *servers)] {
+  auto load_config = [text = config_text(*address, *shop, *servers)] {
     return load_config_text(text, ".");
   };
   Process process({"lb demo", load_config}, *load_config());
   DemoLoad clients(*address);
-  Demo demo(process, *servers, clients, *address, options);
+  Demo demo(process, *servers, clients, *address, *shop, options);
   int code = process.run();
   if (code == 0) demo.farewell();
   return code;

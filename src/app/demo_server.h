@@ -6,6 +6,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "app/demo_http.h"
 #include "common/address.h"
 #include "common/fd.h"
 #include "common/result.h"
@@ -16,19 +17,21 @@
 
 namespace lb {
 
-// An example server for `lb demo`: answers each line with its name and the line ("red: hello"), on
-// a free port of 127.0.0.1 that stays its own while it is closed. Has an event loop and a thread of
-// its own. At most 1,000 connections at a time, more wait; a line has at most 4,096 bytes, a longer
-// one ends its connection. Public functions: control thread.
+// An example server: answers each line with its name and the line ("red: hello"), and HTTP requests
+// as a small shop that reports its load (DemoShop, DemoWork); a connection's first line tells
+// which. In `lb demo` it has a free port of 127.0.0.1 that stays its own while it is closed. Has an
+// event loop and a thread of its own. At most 1,000 connections at a time, more wait; a line has at
+// most 4,096 bytes, a longer one ends its connection. Public functions: control thread.
 class DemoServer {
  public:
-  explicit DemoServer(std::string name);
+  DemoServer(std::string name, const DemoBehavior& behavior,
+             std::shared_ptr<DemoPictures> pictures);
   ~DemoServer();
   DemoServer(const DemoServer&) = delete;
   DemoServer& operator=(const DemoServer&) = delete;
 
-  // Finds a port, opens it and starts the thread. Once.
-  Status<> start();
+  // Opens the address, whose port may be 0 for any, and starts the thread. Once.
+  Status<> start(const Address& address);
   // As a crash would: the listening socket is closed, every connection reset.
   void close();
   // Listens again, on the same port.
@@ -54,6 +57,10 @@ class DemoServer {
   Fd listening_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unordered_map<const Conversation*, std::unique_ptr<Conversation>> conversations_;
+  const std::shared_ptr<DemoPictures> pictures_;
+  DemoShop shop_;
+  DemoWork work_;
+  DemoHttpTools http_;
   std::thread thread_;
 };
 

@@ -158,13 +158,13 @@ def test_an_entry_ends_when_it_is_not_used_for_its_ttl(lb, three):
     assert who_answers(proxy, lost) != "b"
 
 
-def report(**load):
-    """A server that answers each check with its load."""
-    body = json.dumps(load)
+def reports(load):
+    """A server that answers each check with its load of that moment."""
 
     def behaviour(connection):
         while connection.receive_line() != b"\r\n":
             pass
+        body = json.dumps(load)
         connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         connection.finish()
 
@@ -175,14 +175,41 @@ def report(**load):
 def test_least_load_goes_by_what_servers_report(lb, server, balance, best):
     a = server(names_itself("a"), address="127.0.0.1:0")
     b = server(names_itself("b"), address="127.0.0.2:0")
-    checks = server(report(cpu=10, memory=90))
-    server(report(cpu=90, memory=10), address=f"127.0.0.2:{checks.port}")
+    checks = server(reports({"cpu": 10, "memory": 90}))
+    server(reports({"cpu": 90, "memory": 10}), address=f"127.0.0.2:{checks.port}")
     check = {"type": "http", "port": checks.port, "interval": "1s"}
     proxy = lb(tcp_config({"name": "a", "address": a}, {"name": "b", "address": b},
                           pool={"balance": balance, "health_check": check}))
     wait_until(lambda: proxy.log().count(" is healthy") == 2, "both have reported")
     heard = collections.Counter(who_answers(proxy, None) for _ in range(50))
     assert heard[best] == 50
+
+
+@pytest.mark.fast
+def test_when_reports_stop_it_is_least_connections(lb, server):
+    loads = {"a": {"cpu": 95}, "b": {"cpu": 10}, "c": {"cpu": 10}}
+    port = 0
+    servers = []
+    for number, (name, load) in enumerate(loads.items(), 1):
+        port = server(reports(load), address=f"127.0.0.{number}:{port}").port
+        servers.append({"name": name, "address": server(names_itself(name), address=f"127.0.0.{number}:0")})
+    check = {"type": "http", "port": port, "interval": "200ms"}
+    proxy = lb(tcp_config(*servers, pool={"balance": "least_load", "health_check": check},
+                          runtime={"workers": 2}))
+
+    def spread():
+        """Who has how many of twelve connections that are open together."""
+        clients = [proxy.connect() for _ in range(12)]
+        names = collections.Counter(client.receive_line().decode().strip() for client in clients)
+        for client in clients:
+            client.close()
+        return names
+
+    wait_until(lambda: proxy.log().count(" is healthy") == 3, "all have reported")
+    wait_until(lambda: spread()["a"] == 0, "who is busy gets nothing")
+    for load in loads.values():
+        load.clear()
+    wait_until(lambda: spread() == {"a": 4, "b": 4, "c": 4}, "nobody knows who is busy")
 
 
 @pytest.mark.fast
@@ -199,7 +226,7 @@ def test_a_server_that_has_not_reported_yet_gets_its_share(lb, server, hot):
 
 @pytest.mark.fast
 def test_overload_that_responses_tell_sends_new_work_elsewhere(lb, server):
-    checks = server(report())
+    checks = server(reports({}))
     servers = [{"name": name, "address": server(shop(name, cpu))} for name, cpu in (("hot", 0.99), ("cool", 0.1))]
     check = {"type": "http", "interval": "1s", "port": checks.port, "thresholds": {"cpu": "90%"}}
     proxy = lb(http_config(*servers, pool={"health_check": check}))
