@@ -80,8 +80,9 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
       if (same != before.end()) {
         entry.server = std::move(same->server);
       } else {
+        auto number = take_gone(state, server);
         entry.server = take_back(state, server);
-        if (!entry.server) entry.server = make(state, server);
+        if (!entry.server) entry.server = make(state, server, number);
         changes.added.push_back(entry.server.get());
       }
       entry.config = std::move(server);
@@ -102,38 +103,10 @@ void PoolRegistry::apply_pool(PoolState& state, const PoolConfig& config, const 
   if (!config.outlier_detection) end_ejections(state);
 }
 
-// The entries stay as long as there is stickiness at all.
-void PoolRegistry::update_sticky(PoolState& state) const {
-  const auto& config = state.config->sticky;
-  if (!config || config->gives_cookies()) return state.sticky.reset();
-  StickyTable::Limits limits{config->max_entries, config->ttl};
-  std::shared_ptr<StickyTable> before = state.sticky;
-  if (before && before->has_room_for(limits)) return before->set_limits(limits);
-  auto table = std::make_shared<StickyTable>(limits);
-  if (before) table->take_over(*before, clock_());
-  state.sticky = std::move(table);
-}
-
-// One that stays keeps its connections.
-void PoolRegistry::update_store(PoolState& state) const {
-  const auto& config = state.config->sticky;
-  if (!config || !config->store || !make_store) {
-    state.store.reset();
-    state.store_of.reset();
-    return;
-  }
-  if (!state.store || state.store_of != config) {
-    state.store = make_store(*state.config, state.sticky);
-    state.store_of = config;
-  }
-  std::vector<const Server*> servers;
-  for (const Entry& entry : state.entries) servers.push_back(entry.server.get());
-  state.store->set_servers(servers);
-}
-
-std::shared_ptr<Server> PoolRegistry::make(PoolState& state, const ServerConfig& config) {
+std::shared_ptr<Server> PoolRegistry::make(PoolState& state, const ServerConfig& config,
+                                           std::optional<uint32_t> number) {
   auto server = std::make_shared<Server>(state.config->name, config.name, config.address,
-                                         state.load, workers_);
+                                         state.load, workers_, number);
   records_[server.get()].state.begin(first_facts(*state.config));
   return server;
 }
@@ -155,10 +128,7 @@ std::shared_ptr<Server> PoolRegistry::take_back(const PoolState& state,
 }
 
 void PoolRegistry::remove(PoolState& state, Entry entry, int64_t drain_until_ms) {
-  // Where clients must not have another server, they are to be told so.
-  const auto& sticky = state.sticky;
-  bool rebalances = sticky && state.config->sticky->fallback == StickyFallback::rebalance;
-  if (rebalances) sticky->forget(entry.server->number());
+  if (state.sticky) leave_clients(state, *entry.server);
   ServerState& removed = records_.at(entry.server.get()).state;
   ServerFacts facts = removed.facts();
   facts.removed = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -117,6 +118,12 @@ class PoolRegistry {
     SlowStart slow_start;
     int64_t sticks_until_ms = INT64_MAX;  // once it drains
   };
+  // A server that was freed while clients may be its own that must not have another.
+  struct Gone {
+    std::string name;
+    Address address;
+    uint32_t number;  // Server::number()
+  };
   struct PoolState {
     explicit PoolState(size_t workers) : budget(workers) {}
     std::shared_ptr<const PoolConfig> config;
@@ -127,6 +134,7 @@ class PoolRegistry {
     std::shared_ptr<StickyTable> sticky;  // null where nobody sticks
     std::shared_ptr<StickyStore> store;   // null where nothing is shared
     std::optional<StickyConfig> store_of;
+    std::deque<Gone> gone;  // the latest last
     std::shared_ptr<const Pool> pool;
     bool dirty = true;
   };
@@ -143,8 +151,11 @@ class PoolRegistry {
   void update_sticky(PoolState& state) const;
   void update_store(PoolState& state) const;
   std::shared_ptr<Server> take_back(const PoolState& state, const ServerConfig& config);
-  std::shared_ptr<Server> make(PoolState& state, const ServerConfig& config);
+  static std::optional<uint32_t> take_gone(PoolState& state, const ServerConfig& config);
+  std::shared_ptr<Server> make(PoolState& state, const ServerConfig& config,
+                               std::optional<uint32_t> number);
   void remove(PoolState& state, Entry entry, int64_t drain_until_ms);
+  static void leave_clients(PoolState& state, const Server& server);
   void begin_or_end_checks(PoolState& state, bool enabled);
   template <typename Change>
   void change(Server& server, const std::string& reason, Change change);

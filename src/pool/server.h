@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,13 +45,14 @@ struct alignas(64) ServerCell {
 // while it is in a worker's snapshot or has work in progress; between, any thread.
 class Server {
  public:
-  // Takes a slot of `load`, which is the pool's and outlives the server.
+  // Takes a slot of `load`, which is the pool's and outlives the server. `number`: that of the
+  // server that it was before it was freed.
   Server(std::string pool, std::string name, const Address& address, LoadTable& load,
-         size_t workers)
+         size_t workers, std::optional<uint32_t> number = {})
       : pool_(std::move(pool)),
         name_(std::move(name)),
         address_(address),
-        number_(next_number()),
+        number_(number ? *number : next_number()),
         active_(load.acquire_slot()),
         line_(load.line()),
         cells_(workers) {}
@@ -59,7 +61,7 @@ class Server {
   const std::string& name() const { return name_; }
   const Address& address() const { return address_; }
 
-  // Never another server's, as long as the process lives.
+  // Never that of a server of another pool, name or address, as long as the process lives.
   uint32_t number() const { return number_; }
 
   // Work in progress, all workers.

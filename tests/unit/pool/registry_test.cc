@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/hash.h"
 #include "registry_rig.h"
 
 namespace lb {
@@ -67,6 +68,33 @@ TEST_F(RegistryTest, AnUnchangedServerKeepsItsHealthItsCountersAndItsWork) {
   EXPECT_EQ(member_a.weight, 50u);
   EXPECT_EQ(a->cell(1).connections, 5u);
   EXPECT_EQ(a->active(), 1u);
+}
+
+TEST_F(RegistryTest, ClientsThatMustNotMoveHaveTheirServerAgainWhenItComesBack) {
+  for (StickyFallback fallback : {StickyFallback::reject, StickyFallback::rebalance}) {
+    set_pool("web", {server("a", "10.0.0.1:80"), server("b", "10.0.0.2:80")});
+    config_.pools["web"].sticky = StickyConfig{.fallback = fallback};
+    apply();
+    uint32_t number = find("web", "a")->number();
+    const StickyKey key{mix64(7)};
+    registry_.pools()["web"]->stick(WorkKey(key), *find("web", "a"), now_ms_);
+    set_pool("web", {server("b", "10.0.0.2:80")});
+    apply();
+    registry_.pools();
+    registry_.collect();
+    Want want;
+    want.now_ms = now_ms_;
+    bool may_move = fallback == StickyFallback::rebalance;
+    EXPECT_EQ(registry_.pools()["web"]->bind(key, want), may_move);
+    set_pool("web", {server("a", "10.0.0.3:80"), server("b", "10.0.0.2:80")});
+    apply();
+    EXPECT_NE(find("web", "a")->number(), number) << "another address is another server";
+    set_pool("web", {server("a", "10.0.0.1:80"), server("b", "10.0.0.2:80")});
+    apply();
+    EXPECT_EQ(find("web", "a")->number() == number, !may_move);
+    ASSERT_TRUE(registry_.pools()["web"]->bind(key, want));
+    EXPECT_EQ(want.only, may_move ? nullptr : find("web", "a"));
+  }
 }
 
 TEST_F(RegistryTest, AServerIsItsPoolItsNameAndItsAddress) {
