@@ -138,6 +138,15 @@ void write_process(const ControlApi& control, PrometheusText& out) {
   out.family("lb_trace_spans_lost_total", Type::counter,
              "Spans that found no room, or that the collector refused.");
   out.sample({}, process.spans_lost);
+  if (!process.tokens.empty()) {
+    out.family("lb_tokens_checked_total", Type::counter,
+               "JSON Web Tokens that were checked, each once as long as it is remembered.");
+  }
+  for (const auto& [verifier, results] : process.tokens) {
+    for (const auto& [result, count] : results) {
+      out.sample({{"jwt", verifier}, {"result", result}}, count);
+    }
+  }
   out.family("process_start_time_seconds", Type::gauge, "Start of the process, as Unix time.");
   out.sample({}, static_cast<double>(process.started_at) / 1000);
   rusage usage{};

@@ -115,6 +115,8 @@ struct ProcessView {
   uint64_t failed_reloads = 0;             // that were refused
   double requests_per_second = 0;          // of the last ten seconds
   std::optional<double> response_ms = {};  // likewise; of ever, where there was none
+  // Tokens that were checked, by verifier and by how they fared.
+  std::map<std::string, std::map<std::string, uint64_t>> tokens = {};
 };
 
 // Something that happened, for those who listen.

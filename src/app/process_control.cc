@@ -97,6 +97,15 @@ RateWindow::Sample Process::work_so_far() const {
 
 admin::ProcessView Process::process() const {
   RateWindow::Rate rate = rate_.rate(work_so_far());
+  std::map<std::string, std::map<std::string, uint64_t>> tokens;
+  for (const auto& [name, verifier] : tokens_.current().by_name) {
+    auto& results = tokens[name];
+    results["valid"] = verifier->tally()->valid();
+    for (size_t i = 0; i < kJwtRefusals; ++i) {
+      auto refusal = static_cast<JwtRefusal>(i);
+      results[to_string(refusal)] = verifier->tally()->refused(refusal);
+    }
+  }
   return {.version = LB_VERSION,
           .workers = workers_,
           .started_at = unix_ms() - uptime_ms(),
@@ -107,7 +116,8 @@ admin::ProcessView Process::process() const {
           .reloads = reloads_,
           .failed_reloads = failed_reloads_,
           .requests_per_second = rate.per_second,
-          .response_ms = rate.response_ms};
+          .response_ms = rate.response_ms,
+          .tokens = std::move(tokens)};
 }
 
 void Process::tell_event(admin::EventView::Kind kind, const std::string& to,

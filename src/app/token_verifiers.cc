@@ -43,7 +43,10 @@ Result<TokenVerifiers::Made> TokenVerifiers::make(const JwtConfig& config,
   if (auto misfit = keys->misfit(config.algorithms); !misfit.empty()) {
     return fail(config.file + ": " + misfit);
   }
-  auto verifier = std::make_shared<const JwtVerifier>(config, std::move(*keys), std::move(claims));
+  auto tally =
+      before == made_.end() ? std::make_shared<JwtTally>() : before->second.verifier->tally();
+  auto verifier = std::make_shared<const JwtVerifier>(config, std::move(*keys), std::move(claims),
+                                                      std::move(tally));
   return Made{config, std::move(*bytes), std::move(verifier)};
 }
 

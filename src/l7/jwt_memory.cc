@@ -37,7 +37,10 @@ std::optional<JwtMemory::Digest> JwtMemory::digest_of(const JwtVerifier& verifie
 
 JwtMemory::Known JwtMemory::check(const JwtVerifier& verifier, std::string_view token,
                                   int64_t now_s) {
-  if (token.size() > kMaxToken) return nullptr;
+  if (token.size() > kMaxToken) {
+    verifier.tally()->add(JwtRefusal::too_long);
+    return nullptr;
+  }
   auto digest = digest_of(verifier, token);
   if (!digest) return nullptr;
   Shard& shard = shards_[digest->high % kShards];
@@ -46,10 +49,10 @@ JwtMemory::Known JwtMemory::check(const JwtVerifier& verifier, std::string_view 
     if (Known* known = shard.tokens.use(*digest)) {
       if (now_s < (*known)->valid_until_s) return *known;
       shard.tokens.erase(*digest);
+      verifier.tally()->add(JwtRefusal::expired);
       return nullptr;
     }
   }
-  checked_.fetch_add(1, std::memory_order_relaxed);
   auto verified = verifier.verify(token, now_s);
   if (!verified) return nullptr;
   auto known = std::make_shared<const VerifiedToken>(std::move(*verified));

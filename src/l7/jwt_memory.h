@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -32,8 +31,6 @@ class JwtMemory {
   Known check(const JwtVerifier& verifier, std::string_view token, int64_t now_s);
 
   size_t size() const;
-  // Signatures checked so far.
-  uint64_t checked() const { return checked_.load(std::memory_order_relaxed); }
 
  private:
   // 128 bits of SHA-256.
@@ -54,7 +51,6 @@ class JwtMemory {
   static std::optional<Digest> digest_of(const JwtVerifier& verifier, std::string_view token);
 
   std::vector<Shard> shards_;
-  std::atomic<uint64_t> checked_{0};
 };
 
 }  // namespace lb

@@ -11,7 +11,7 @@
 
 namespace lb {
 
-// Why a token is not valid: for logs, never for the client.
+// Why a token is not valid: for figures, never for the client.
 enum class JwtRefusal : uint8_t {
   too_long,
   not_compact,  // no three parts, or one that is no base64url
@@ -27,6 +27,8 @@ enum class JwtRefusal : uint8_t {
   issuer,
   audience,
 };
+
+inline constexpr size_t kJwtRefusals = static_cast<size_t>(JwtRefusal::audience) + 1;
 
 const char* to_string(JwtRefusal refusal);
 

@@ -62,11 +62,13 @@ std::optional<std::string> text_of(const Json& claims, const std::string& name) 
 
 }  // namespace
 
-JwtVerifier::JwtVerifier(JwtConfig config, JwtKeys keys, std::vector<std::string> claims)
+JwtVerifier::JwtVerifier(JwtConfig config, JwtKeys keys, std::vector<std::string> claims,
+                         std::shared_ptr<JwtTally> tally)
     : config_(std::move(config)),
       keys_(std::move(keys)),
       claims_(std::move(claims)),
-      number_(next_number()) {}
+      number_(next_number()),
+      tally_(std::move(tally)) {}
 
 std::optional<size_t> JwtVerifier::index_of(std::string_view claim) const {
   auto found = std::find(claims_.begin(), claims_.end(), claim);
@@ -75,6 +77,12 @@ std::optional<size_t> JwtVerifier::index_of(std::string_view claim) const {
 }
 
 Result<VerifiedToken, JwtRefusal> JwtVerifier::verify(std::string_view text, int64_t now_s) const {
+  auto verified = check(text, now_s);
+  verified ? tally_->add_valid() : tally_->add(verified.error());
+  return verified;
+}
+
+Result<VerifiedToken, JwtRefusal> JwtVerifier::check(std::string_view text, int64_t now_s) const {
   auto token = parse_jwt(text);
   if (!token) return refuse(token.error());
   if (auto good = check_signature(*token); !good) return refuse(good.error());

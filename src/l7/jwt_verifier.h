@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,18 +26,38 @@ struct VerifiedToken {
   std::vector<std::optional<std::string>> claims;
 };
 
+// How the tokens fared that were checked, not counting those that were remembered. Any thread.
+class JwtTally {
+ public:
+  void add_valid() { valid_.fetch_add(1, std::memory_order_relaxed); }
+  void add(JwtRefusal why) {
+    refused_[static_cast<size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
+  uint64_t valid() const { return valid_.load(std::memory_order_relaxed); }
+  uint64_t refused(JwtRefusal why) const {
+    return refused_[static_cast<size_t>(why)].load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint64_t> valid_{0};
+  std::array<std::atomic<uint64_t>, kJwtRefusals> refused_{};
+};
+
 // Checks tokens by one verifier of the configuration and the keys that its file held. Immutable;
 // any thread. RFC 7519 with the advice of RFC 8725: the algorithm is one of the configuration's,
 // and the key fits it by what it is.
 class JwtVerifier {
  public:
-  // `claims`: the names of those that anybody wants to know.
-  JwtVerifier(JwtConfig config, JwtKeys keys, std::vector<std::string> claims);
+  // `claims`: the names of those that anybody wants to know. `tally`: that of the verifier whose
+  // place it takes.
+  JwtVerifier(JwtConfig config, JwtKeys keys, std::vector<std::string> claims,
+              std::shared_ptr<JwtTally> tally = std::make_shared<JwtTally>());
 
   Result<VerifiedToken, JwtRefusal> verify(std::string_view token, int64_t now_s) const;
 
   const JwtConfig& config() const { return config_; }
   const std::vector<std::string>& claims() const { return claims_; }
+  const std::shared_ptr<JwtTally>& tally() const { return tally_; }
   // Where a claim stands in VerifiedToken; absent where nobody asked for it.
   std::optional<size_t> index_of(std::string_view claim) const;
   // Tells this verifier from all others that were ever made by this process: what one with other
@@ -43,6 +65,7 @@ class JwtVerifier {
   uint64_t number() const { return number_; }
 
  private:
+  Result<VerifiedToken, JwtRefusal> check(std::string_view token, int64_t now_s) const;
   Status<JwtRefusal> check_signature(const JwtToken& token) const;
   Status<JwtRefusal> check_claims(const Json& claims, int64_t now_s, int64_t& valid_until_s) const;
 
@@ -50,6 +73,7 @@ class JwtVerifier {
   const JwtKeys keys_;
   const std::vector<std::string> claims_;
   const uint64_t number_;
+  const std::shared_ptr<JwtTally> tally_;
 };
 
 }  // namespace lb

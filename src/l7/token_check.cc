@@ -57,20 +57,19 @@ std::optional<std::string_view> find_token(const RequestHead& head, const TokenS
 const VerifiedToken* TokenCheck::check(const TokenRule& rule) {
   if (!rule.verifier || memory_ == nullptr) return nullptr;
   for (const TokenSource& from : rule.from) {
-    if (const VerifiedToken* token = check(rule.verifier, from)) return token;
+    if (const VerifiedToken* token = check(*rule.verifier, from)) return token;
   }
   return nullptr;
 }
 
-const VerifiedToken* TokenCheck::check(const std::shared_ptr<const JwtVerifier>& verifier,
-                                       const TokenSource& from) {
+const VerifiedToken* TokenCheck::check(const JwtVerifier& verifier, const TokenSource& from) {
   for (const Checked& known : checked_) {
-    if (known.verifier == verifier && known.from == from) return known.token.get();
+    if (known.verifier == &verifier && *known.from == from) return known.token.get();
   }
   auto text = find_token(head_, from);
   JwtMemory::Known token;
-  if (text) token = memory_->check(*verifier, *text, unix_ms() / 1'000);
-  checked_.push_back({verifier, from, std::move(token)});
+  if (text) token = memory_->check(verifier, *text, unix_ms() / 1'000);
+  checked_.push_back({&verifier, &from, std::move(token)});
   return checked_.back().token.get();
 }
 

@@ -31,7 +31,8 @@ struct TokenRule {
 // The one token of a request; nothing where there is none, or several could be meant.
 std::optional<std::string_view> find_token(const RequestHead& head, const TokenSource& from);
 
-// The tokens of one request, each checked once at most, and only when asked for. Worker thread.
+// The tokens of one request, each checked once at most, and only when asked for. The rules that it
+// is asked by outlive it. Worker thread.
 class TokenCheck {
  public:
   TokenCheck(const RequestHead& head, JwtMemory* memory) : head_(head), memory_(memory) {}
@@ -40,12 +41,11 @@ class TokenCheck {
   const VerifiedToken* check(const TokenRule& rule);
 
  private:
-  const VerifiedToken* check(const std::shared_ptr<const JwtVerifier>& verifier,
-                             const TokenSource& from);
+  const VerifiedToken* check(const JwtVerifier& verifier, const TokenSource& from);
 
   struct Checked {
-    std::shared_ptr<const JwtVerifier> verifier;
-    TokenSource from;
+    const JwtVerifier* verifier;
+    const TokenSource* from;
     JwtMemory::Known token;
   };
 

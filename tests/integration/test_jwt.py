@@ -106,6 +106,22 @@ def test_a_bad_token_is_none_at_all(lb, server, tmp_path, kind):
 
 
 @pytest.mark.fast
+def test_tokens_are_counted_by_how_they_fared_and_over_reloads(lb, server, admin, tmp_path):
+    config = {**shop_config(*named(server, "a"), directory=tmp_path), "admin": {"address": admin.address}}
+    proxy = lb(config)
+    with proxy.connect() as client:
+        good = SHOP.token("ada")
+        for token in (good, good, bad_tokens()["expired"], bad_tokens()["forged"], None):
+            assert ask(client, token).status == 200
+        (tmp_path / "secret").write_bytes(SHOP.secret + b"another")
+        proxy.reload(config)
+        assert ask(client, good).status == 200
+    told = admin.get("/metrics").text.splitlines()
+    for result, count in {"valid": 1, "expired": 1, "wrong signature": 2}.items():
+        assert f'lb_tokens_checked_total{{jwt="shop",result="{result}"}} {count}' in told
+
+
+@pytest.mark.fast
 def test_a_public_key_is_no_shared_secret(lb, server, tmp_path):
     key = RsaKey(tmp_path, "first")
     (tmp_path / "public.pem").write_bytes(key.public_pem())

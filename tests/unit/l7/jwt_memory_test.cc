@@ -32,10 +32,24 @@ TEST(JwtMemory, ASignatureIsCheckedOncePerToken) {
     ASSERT_TRUE(known);
     EXPECT_EQ(known->claims[0], "ada");
   }
-  EXPECT_EQ(memory.checked(), 1u);
+  EXPECT_EQ(shop.tally()->valid(), 1u);
   EXPECT_TRUE(memory.check(shop, token("bob"), kNow_s));
-  EXPECT_EQ(memory.checked(), 2u);
+  EXPECT_EQ(shop.tally()->valid(), 2u);
   EXPECT_EQ(memory.size(), 2u);
+}
+
+TEST(JwtMemory, WhatIsRefusedIsCountedByItsReason) {
+  JwtMemory memory;
+  JwtVerifier shop = verifier();
+  std::string ada = token("ada", kNow_s + 10);
+  memory.check(shop, ada, kNow_s);
+  memory.check(shop, ada, kNow_s + 70);
+  memory.check(shop, ada, kNow_s + 70);
+  memory.check(shop, std::string(kMaxToken + 1, 'a'), kNow_s);
+  EXPECT_EQ(shop.tally()->valid(), 1u);
+  EXPECT_EQ(shop.tally()->refused(JwtRefusal::expired), 2u) << "remembered or not";
+  EXPECT_EQ(shop.tally()->refused(JwtRefusal::too_long), 1u);
+  EXPECT_EQ(shop.tally()->refused(JwtRefusal::signature), 0u);
 }
 
 TEST(JwtMemory, KeepsATokenNoLongerThanItIsValid) {

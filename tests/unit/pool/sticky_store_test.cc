@@ -161,9 +161,8 @@ TEST_F(StickyStoreTest, TheStoreIsToldWhatChanges) {
     want.now_ms = now_ms + 2'000 + config_->sticky->ttl.count() / 3;
     pool().bind(*key_.sticky, want);
   }
-  std::vector<FakeStore::Told> told{{hash, first.number(), false},
-                                    {hash, second.number(), true},
-                                    {hash, second.number(), false}};
+  std::vector<FakeStore::Told> told{
+      {hash, first.number(), false}, {hash, second.number(), true}, {hash, second.number(), false}};
   EXPECT_EQ(store_->told, told);
 }
 
