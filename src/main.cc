@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -19,6 +20,10 @@ namespace {
 
 constexpr int kRunTimeError = 1;
 constexpr int kUsageError = 2;
+
+const char* variable(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing writes it
+}
 
 int report(const std::vector<lb::ConfigProblem>& problems, const std::string& file) {
   for (const lb::ConfigProblem& problem : problems) {
@@ -170,6 +175,10 @@ struct AdminCommands {
 
 int main(int argc, char** argv) {
   CLI::App app("lb: a load balancer for TCP and UDP");
+  app.footer(
+      "Without --config the environment configures one HTTP listener: BACKEND_SERVERS\n"
+      "(http://host:port,...), ALGORITHM (round_robin), HOST (0.0.0.0), PORT (8080),\n"
+      "ADMIN (127.0.0.1:9900, or off), LB_ADMIN_TOKEN.");
   app.set_version_flag("--version", "lb " LB_VERSION);
   std::string file;
   auto* config = app.add_option("--config,-c", file, "the configuration file (lb.yaml)");
@@ -204,9 +213,13 @@ int main(int argc, char** argv) {
     lb::log::shutdown();
     return code;
   }
-  if (config->empty()) {
-    fmt::print(stderr, "lb: --config FILE is required; see lb --help\n");
+  if (config->empty() && variable("BACKEND_SERVERS") == nullptr) {
+    fmt::print(stderr,
+               "lb: give --config FILE, or BACKEND_SERVERS in the environment; see lb --help\n");
     return kUsageError;
+  }
+  if (config->empty()) {
+    return run("environment", [] { return lb::load_environment(variable); });
   }
   return run(file, [file] { return lb::load_config(file, &lb::tls_inspector()); });
 }

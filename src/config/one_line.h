@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct OneLine {
   std::vector<std::string> listen;  // addresses as in a file
   std::vector<std::string> to;
   std::string balance = "round_robin";
+  bool tls = false;        // to the servers
+  std::string admin = {};  // address; empty: none
+  std::string token = {};  // of that; empty: none
 };
 
 // The configuration with this one listener and pool, both called as the protocol; everything else
@@ -23,5 +27,12 @@ struct OneLine {
 Result<LoadedConfig, std::vector<ConfigProblem>> load_one_line(const OneLine& line);
 // The file that says the same.
 std::string config_text(const OneLine& line);
+
+// The same made of environment variables alone, for containers: BACKEND_SERVERS (required),
+// ALGORITHM, HOST, PORT, ADMIN and LB_ADMIN_TOKEN; one that is empty counts as unset. The path of a
+// problem is the name of the variable that is to blame. `variable` returns the value of one, or
+// null.
+Result<LoadedConfig, std::vector<ConfigProblem>> load_environment(
+    const std::function<const char*(const char* name)>& variable);
 
 }  // namespace lb
