@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
-// /api/pools, /api/listeners and /api/algorithms: what there is, and how pools choose.
+// /api/pools, /api/listeners, /api/sessions and /api/algorithms: what there is, who sticks where,
+// and how pools choose.
 #include <algorithm>
 
 #include "admin/answers.h"
 #include "admin/api.h"
 #include "admin/json_fields.h"
+#include "common/log.h"
+#include "config/scalar.h"
 
 namespace lb::admin {
 
 namespace {
 
 constexpr size_t kLongestName = 128;
+constexpr uint32_t kMostSessions = 1'000;
 
 void list_pools(const Call& call) {
   Json list = Json::array();
@@ -32,6 +36,28 @@ void list_listeners(const Call& call) {
                     {"activeConnections", listener.active_connections}});
   }
   call.answer.send(success(list));
+}
+
+void list_sessions(const Call& call) {
+  const std::string* pool = find_field(call.request.query, "pool");
+  const std::string* limit = find_field(call.request.query, "limit");
+  uint32_t at_most = kMostSessions;
+  if (limit != nullptr) {
+    auto number = config::whole_number(1, kMostSessions).parse(*limit);
+    if (!number) return call.answer.send(failure(400, number.error().message, "limit"));
+    at_most = *number;
+  }
+  auto sessions = call.control.sessions(pool == nullptr ? "" : *pool, at_most);
+  if (!sessions) return call.answer.send(failure(404, "there is no such pool"));
+  Json entries = Json::array();
+  for (const SessionView& session : sessions->entries) {
+    entries.push_back({{"pool", session.pool},
+                       {"key", fmt::format("{:016x}", session.key)},
+                       {"server", session.server},
+                       {"lastUsed", rfc3339(session.last_used)},
+                       {"expires", rfc3339(session.expires)}});
+  }
+  call.answer.send(success({{"total", sessions->total}, {"entries", std::move(entries)}}));
 }
 
 void list_algorithms(const Call& call) {
@@ -85,6 +111,7 @@ Json to_json(const PoolView& pool) {
 std::vector<Route> pool_routes() {
   return {{"GET", "/api/pools", list_pools},
           {"GET", "/api/listeners", list_listeners},
+          {"GET", "/api/sessions", list_sessions, {"pool", "limit"}},
           {"GET", "/api/algorithms", list_algorithms},
           {"PUT", "/api/algorithm", put_algorithm}};
 }

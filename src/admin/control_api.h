@@ -131,6 +131,20 @@ struct EventView {
   std::string reason = {};
 };
 
+// A client that sticks to a server.
+struct SessionView {
+  std::string pool;
+  uint64_t key = 0;  // a hash of what it is known by
+  std::string server;
+  int64_t last_used = 0;
+  int64_t expires = 0;  // unless it is used
+};
+
+struct SessionsView {
+  uint64_t total = 0;
+  std::vector<SessionView> entries;  // the latest first
+};
+
 struct AlgorithmView {
   std::string name;
   std::vector<std::string> aliases;
@@ -189,6 +203,8 @@ class ControlApi {
   virtual std::vector<AlgorithmView> algorithms() const = 0;
   // In the order of the configuration; those on their way out last.
   virtual std::vector<ServerView> servers() const = 0;
+  // Of one pool, or of all with ""; at most so many entries. Nothing for an unknown pool.
+  virtual std::optional<SessionsView> sessions(const std::string& pool, size_t at_most) const = 0;
   // Nothing for an id that no server has.
   virtual std::optional<ServerHealthView> server_health(const std::string& id) const = 0;
 

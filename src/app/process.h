@@ -86,6 +86,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::vector<admin::ListenerView> listeners() const override;
   std::vector<admin::AlgorithmView> algorithms() const override;
   std::vector<admin::ServerView> servers() const override;
+  std::optional<admin::SessionsView> sessions(const std::string& pool,
+                                              size_t at_most) const override;
   std::optional<admin::ServerHealthView> server_health(const std::string& id) const override;
   void set_state(const std::string& id, admin::WantedState state,
                  const admin::Outcome& outcome) override;

@@ -158,6 +158,20 @@ std::vector<admin::PoolView> Process::pools() const {
   return list;
 }
 
+std::optional<admin::SessionsView> Process::sessions(const std::string& pool,
+                                                     size_t at_most) const {
+  if (!pool.empty() && !config_->pools.contains(pool)) return {};
+  int64_t now_ms = monotonic_ms();
+  int64_t to_unix_ms = unix_ms() - now_ms;
+  auto sticky = registry_.sticky(pool, at_most, now_ms);
+  admin::SessionsView view{sticky.total, {}};
+  for (const auto& entry : sticky.entries) {
+    view.entries.push_back({entry.pool, entry.view.hash, entry.server,
+                            entry.view.used_ms + to_unix_ms, entry.view.ends_ms + to_unix_ms});
+  }
+  return view;
+}
+
 std::vector<admin::ListenerView> Process::listeners() const {
   std::vector<admin::ListenerView> list;
   for (const auto& [name, listener] : config_->listeners) {

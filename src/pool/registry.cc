@@ -312,6 +312,31 @@ ServerStatus PoolRegistry::status(const Server& server) const {
   return records_.at(&server).state.status();
 }
 
+PoolRegistry::Sticky PoolRegistry::sticky(const std::string& pool, size_t at_most,
+                                          int64_t now_ms) const {
+  Sticky all;
+  std::unordered_map<uint32_t, const std::string*> names;
+  for (const Removed& removed : removed_) {
+    names[removed.server->number()] = &removed.server->name();
+  }
+  for (const auto& [name, state] : states_) {
+    if (!state->sticky || (!pool.empty() && pool != name)) continue;
+    for (const Entry& entry : state->entries) {
+      names[entry.server->number()] = &entry.server->name();
+    }
+    auto views = state->sticky->list(at_most, now_ms);
+    all.total += views.size() < at_most ? views.size() : state->sticky->size();
+    for (const StickyTable::View& view : views) {
+      auto server = names.find(view.server);
+      if (server != names.end()) all.entries.push_back({name, *server->second, view});
+    }
+  }
+  std::stable_sort(all.entries.begin(), all.entries.end(),
+                   [](const auto& a, const auto& b) { return a.view.used_ms > b.view.used_ms; });
+  if (all.entries.size() > at_most) all.entries.resize(at_most);
+  return all;
+}
+
 Server* PoolRegistry::find(const std::string& pool, const std::string& name) {
   auto state = states_.find(pool);
   if (state == states_.end()) return nullptr;

@@ -87,6 +87,18 @@ class PoolRegistry {
   // All servers as they stand, in the order of pools and configuration, then the removed ones that
   // still have work.
   std::vector<ServerReport> report(int64_t now_ms) const;
+  // Who sticks to which server: of one pool, or of all with ""; at most so many, the latest first.
+  // The total may count some that ended of late.
+  struct Sticky {
+    struct Entry {
+      std::string pool;
+      std::string server;
+      StickyTable::View view;
+    };
+    uint64_t total = 0;
+    std::vector<Entry> entries;
+  };
+  Sticky sticky(const std::string& pool, size_t at_most, int64_t now_ms) const;
   // The server that is called so, if it is not removed.
   Server* find(const std::string& pool, const std::string& name);
 

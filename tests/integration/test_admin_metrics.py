@@ -121,6 +121,26 @@ def test_datagrams_are_counted(lb, udp_server, udp_client, admin):
 
 
 @pytest.mark.fast
+def test_who_sticks_where_is_listed(lb, server, admin):
+    config = with_admin(admin, *({"name": name, "address": server(names_itself(name))} for name in "ab"))
+    config["pools"]["back"]["sticky"] = {"by": "source_ip", "ttl": "10m"}
+    proxy = lb(config)
+    homes = []
+    for number in range(1, 6):
+        with proxy.connect(source=f"127.0.1.{number}:0") as client:
+            homes.append(client.receive_line().decode().strip())
+    # An entry is written once the server has taken the work, which the client may hear of before.
+    wait_until(lambda: admin.get("/api/sessions").data["total"] == 5, "five clients stick")
+    listed = admin.get("/api/sessions?pool=back").data
+    assert listed["total"] == 5 and len({each["key"] for each in listed["entries"]}) == 5
+    assert sorted(each["server"] for each in listed["entries"]) == sorted(homes)
+    assert all(each["lastUsed"] < each["expires"] for each in listed["entries"])
+    short = admin.get("/api/sessions?limit=2").data
+    assert short["total"] == 5 and len(short["entries"]) == 2
+    assert admin.get("/api/sessions?pool=none").status == 404
+
+
+@pytest.mark.fast
 def test_failures_are_counted(lb, admin):
     proxy = lb(with_admin(admin, {"name": "a", "address": f"127.0.0.1:{free_port()}"}))
     proxy.connect().expect_reset()

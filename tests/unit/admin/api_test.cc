@@ -6,78 +6,13 @@
 
 #include <memory>
 
-#include "../loopback.h"
 #include "admin/answers.h"
-#include "admin/http_server.h"
-#include "common/json.h"
-#include "fake_control.h"
+#include "api_rig.h"
 
 namespace lb::admin {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr const char* kToken = "correct-horse-battery";
-
-struct Reply {
-  int status = 0;
-  std::vector<HttpField> fields;
-  std::string text;
-  Json body;
-};
-
-// The API over a real socket, as its clients see it.
-class ApiTest : public testing::Test {
- protected:
-  ApiTest() { start(""); }
-
-  void start(const std::string& token) {
-    AdminConfig config;
-    config.address = *Address::parse("127.0.0.1:9900");
-    config.token = token;
-    http_.reset();
-    api_.emplace(loop_, control_, config);
-    Fd fd = listen_stream(*Address::parse("127.0.0.1:0"), {}).value();
-    address_ = local_address(fd.get());
-    http_.emplace(loop_, std::move(fd), *api_);
-  }
-
-  Reply ask(const std::string& method, const std::string& target, const std::string& body = "",
-            const std::string& fields = "Host: localhost\r\n") {
-    Fd fd = connect_to(address_);
-    std::string length =
-        body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n";
-    send_some(fd.get(), method + " " + target + " HTTP/1.1\r\n" + fields + length +
-                            "Connection: close\r\n\r\n" + body);
-    std::string heard;
-    EXPECT_TRUE(run_until(loop_, [&] { return receive(fd.get(), heard) != -EAGAIN; }));
-    return parse(heard);
-  }
-  Reply change(const std::string& method, const std::string& target, const std::string& body) {
-    return ask(method, target, body,
-               std::string("Host: localhost\r\nAuthorization: Bearer ") + kToken + "\r\n");
-  }
-
-  static Reply parse(const std::string& heard) {
-    Reply reply;
-    size_t end = heard.find("\r\n\r\n");
-    if (end == std::string::npos) return reply;
-    reply.status = std::stoi(heard.substr(9, 3));
-    auto head =
-        parse_request_head("GET / HTTP/1.1\r\nHost: a\r\n" +
-                           heard.substr(heard.find("\r\n") + 2, end + 2 - heard.find("\r\n")));
-    if (head) reply.fields = head->fields;
-    reply.text = heard.substr(end + 4);
-    if (auto body = parse_json(reply.text)) reply.body = *body;
-    return reply;
-  }
-
-  EventLoop loop_;
-  FakeControl control_;
-  Address address_;
-  std::optional<Api> api_;
-  std::optional<HttpServer> http_;
-};
 
 TEST_F(ApiTest, ListsServersWithAllTheirFields) {
   control_.server_views.resize(1);
@@ -149,7 +84,7 @@ TEST_F(ApiTest, TheHealthOfTheWholeDependsOnItsPools) {
   control_.server_views[1].status = "ejected";
   for (const Row& row : rows) {
     control_.pool_views = row.pools;
-    Reply reply = ask("GET", "/api/health");
+    Heard reply = ask("GET", "/api/health");
     EXPECT_EQ(reply.status, row.status);
     EXPECT_EQ(reply.text, "{\"status\":\"" + row.word +
                               "\",\"servers\":{\"total\":2,\"healthy\":1,\"unhealthy\":1},"
@@ -160,7 +95,7 @@ TEST_F(ApiTest, TheHealthOfTheWholeDependsOnItsPools) {
 TEST_F(ApiTest, SetsTheStateOfAServer) {
   start(kToken);
   for (const char* word : {"drain", "maintenance", "ready"}) {
-    Reply reply = change("PUT", "/api/servers/000000000000000b/state",
+    Heard reply = change("PUT", "/api/servers/000000000000000b/state",
                          std::string("{\"state\": \"") + word + "\"}");
     EXPECT_EQ(reply.status, 200);
     EXPECT_EQ(reply.body["data"]["name"], "b");
@@ -190,7 +125,7 @@ TEST_F(ApiTest, WrongBodiesAreToldByPathAndChangeNothing) {
   start(kToken);
   for (const Row& row : rows) {
     SCOPED_TRACE(row.body.substr(0, 60));
-    Reply reply = change("PUT", "/api/servers/000000000000000a/state", row.body);
+    Heard reply = change("PUT", "/api/servers/000000000000000a/state", row.body);
     EXPECT_EQ(reply.status, 400);
     EXPECT_EQ(reply.body["success"], false);
     EXPECT_THAT(reply.text, HasSubstr(row.error));
@@ -200,7 +135,7 @@ TEST_F(ApiTest, WrongBodiesAreToldByPathAndChangeNothing) {
   EXPECT_EQ(change("PUT", "/api/servers/000000000000000a/state", std::string(65'537, ' ')).status,
             413);
   control_.refusal = Refusal{409, "it is on its way out"};
-  Reply reply = change("PUT", "/api/servers/000000000000000a/state", R"({"state": "drain"})");
+  Heard reply = change("PUT", "/api/servers/000000000000000a/state", R"({"state": "drain"})");
   EXPECT_EQ(reply.status, 409);
   EXPECT_EQ(reply.body["error"], "it is on its way out");
   EXPECT_TRUE(control_.changes.empty());
@@ -221,7 +156,7 @@ TEST_F(ApiTest, SetsTheWeightOfAServer) {
 
 TEST_F(ApiTest, AddsAServer) {
   start(kToken);
-  Reply reply = change("POST", "/api/servers",
+  Heard reply = change("POST", "/api/servers",
                        R"({"pool": "web", "host": "10.0.0.7", "port": 80, "weight": 3,)"
                        R"("name": "c", "backup": true, "healthCheckPath": "/up",)"
                        R"("healthCheckInterval": 1.5})");
@@ -270,7 +205,7 @@ TEST_F(ApiTest, ANewServerIsLookedAtClosely) {
       {R"({"host": "a", "port": 1, "command": "rm"})", "command"},
   };
   for (const Row& row : rows) {
-    Reply reply = change("POST", "/api/servers", row.body);
+    Heard reply = change("POST", "/api/servers", row.body);
     EXPECT_EQ(reply.status, 400) << row.body;
     EXPECT_EQ(reply.body["path"], row.path) << reply.text;
   }
@@ -279,7 +214,7 @@ TEST_F(ApiTest, ANewServerIsLookedAtClosely) {
 
 TEST_F(ApiTest, RemovesAServer) {
   start(kToken);
-  Reply reply = change("DELETE", "/api/servers/000000000000000a", "");
+  Heard reply = change("DELETE", "/api/servers/000000000000000a", "");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body["data"]["status"], "draining");
   EXPECT_EQ(change("DELETE", "/api/servers/x", "").status, 404);
@@ -299,7 +234,7 @@ TEST_F(ApiTest, ListsPoolsListenersAndAlgorithms) {
 
 TEST_F(ApiTest, SetsTheAlgorithmOfAPool) {
   start(kToken);
-  Reply reply = change("PUT", "/api/algorithm", R"({"pool": "web", "algorithm": "weighted"})");
+  Heard reply = change("PUT", "/api/algorithm", R"({"pool": "web", "algorithm": "weighted"})");
   EXPECT_EQ(to_text(reply.body["data"]), R"({"pool":"web","algorithm":"round_robin"})");
   EXPECT_THAT(control_.changes, testing::ElementsAre("algorithm web weighted"));
   reply = change("PUT", "/api/algorithm", R"({"pool": "web", "algorithm": "fastest"})");
@@ -311,7 +246,7 @@ TEST_F(ApiTest, AReloadThatFailsTellsEverythingThatIsWrong) {
   start(kToken);
   EXPECT_EQ(change("POST", "/api/reload", "").status, 200);
   control_.refusal = Refusal{400, "lb.yaml has 1 error", "", {{3, 7, "pools.a", "unknown key"}}};
-  Reply reply = change("POST", "/api/reload", "");
+  Heard reply = change("POST", "/api/reload", "");
   EXPECT_EQ(reply.status, 400);
   EXPECT_EQ(reply.text,
             R"({"success":false,"error":"lb.yaml has 1 error","errors":[{"line":3,"column":7,)"
@@ -321,18 +256,18 @@ TEST_F(ApiTest, AReloadThatFailsTellsEverythingThatIsWrong) {
 
 TEST_F(ApiTest, AWrongFieldHasItsPathApart) {
   start(kToken);
-  Reply reply = change("PUT", "/api/servers/000000000000000a/state", R"({"state": "up"})");
+  Heard reply = change("PUT", "/api/servers/000000000000000a/state", R"({"state": "up"})");
   EXPECT_EQ(reply.body["path"], "state");
 }
 
 TEST_F(ApiTest, PathsAndMethodsThatAreNotThere) {
   for (const char* path : {"/", "/api", "/api/", "/api/servers/", "/api/servers//health",
                            "/api/servers/a/b/c", "/api/nothing", "//api/servers"}) {
-    Reply reply = ask("GET", path);
+    Heard reply = ask("GET", path);
     EXPECT_EQ(reply.status, 404) << path;
     EXPECT_EQ(reply.body["success"], false);
   }
-  Reply reply = ask("DELETE", "/api/health");
+  Heard reply = ask("DELETE", "/api/health");
   EXPECT_EQ(reply.status, 405);
   EXPECT_EQ(*find_field(reply.fields, "Allow"), "GET, HEAD");
   EXPECT_EQ(ask("OPTIONS", "/api/servers").status, 405);
@@ -350,7 +285,7 @@ TEST_F(ApiTest, ChangesNeedTheToken) {
   EXPECT_EQ(ask("PUT", target, body).status, 403);
   EXPECT_EQ(change("PUT", target, body).status, 403);
   start(kToken);
-  Reply reply = ask("PUT", target, body);
+  Heard reply = ask("PUT", target, body);
   EXPECT_EQ(reply.status, 401);
   EXPECT_EQ(*find_field(reply.fields, "WWW-Authenticate"), "Bearer");
   EXPECT_TRUE(control_.changes.empty());
@@ -362,7 +297,7 @@ TEST_F(ApiTest, OtherSitesAreRefusedEvenReads) {
   EXPECT_EQ(
       ask("GET", "/api/servers", "", "Host: localhost\r\nOrigin: http://evil.example\r\n").status,
       403);
-  Reply reply = ask("OPTIONS", "/api/servers", "",
+  Heard reply = ask("OPTIONS", "/api/servers", "",
                     "Host: localhost\r\nOrigin: http://evil.example\r\n"
                     "Access-Control-Request-Method: GET\r\n");
   EXPECT_EQ(reply.status, 403);
@@ -374,7 +309,7 @@ TEST_F(ApiTest, AReadTakesNoBody) {
 }
 
 TEST_F(ApiTest, TheConfigurationHasATag) {
-  Reply reply = ask("GET", "/api/config");
+  Heard reply = ask("GET", "/api/config");
   EXPECT_EQ(reply.body["data"], control_.config_json);
   EXPECT_EQ(*find_field(reply.fields, "ETag"), "\"abc\"");
 }
@@ -387,7 +322,7 @@ TEST_F(ApiTest, AConfigurationIsReplacedByWhoKnowsIt) {
     return ask("PUT", "/api/config", "pools: {}", fields);
   };
   for (const char* tags : {"", "*", "\"abc\"", "\"x\",\"abc\"", "\"x\" , \"abc\" "}) {
-    Reply reply = put(tags);
+    Heard reply = put(tags);
     EXPECT_EQ(reply.status, 200) << tags;
     EXPECT_EQ(*find_field(reply.fields, "ETag"), "\"abc\"");
   }
@@ -395,7 +330,7 @@ TEST_F(ApiTest, AConfigurationIsReplacedByWhoKnowsIt) {
   for (const char* tags : {"\"x\"", "abc", "W/\"abc\"", ","})
     EXPECT_EQ(put(tags).status, 412) << tags;
   control_.refusal = Refusal{400, "2 problems", "", {{3, 7, "pools.a", "no"}, {4, 1, "", "no"}}};
-  Reply reply = put("");
+  Heard reply = put("");
   EXPECT_EQ(reply.status, 400);
   EXPECT_EQ(reply.body["errors"][0],
             Json({{"line", 3}, {"column", 7}, {"path", "pools.a"}, {"message", "no"}}));

@@ -33,6 +33,14 @@ class FakeControl final : public ControlApi {
   ProcessView process() const override { return {.version = "1.2.3", .workers = 2}; }
   std::vector<PoolView> pools() const override { return pool_views; }
   std::vector<ServerView> servers() const override { return server_views; }
+  std::optional<SessionsView> sessions(const std::string& pool, size_t at_most) const override {
+    if (pool == "none") return {};
+    SessionsView view{3, {}};
+    for (int64_t i = 0; i < 3 && view.entries.size() < at_most; ++i) {
+      view.entries.push_back({"web", 0xabcd, "a", 1'000 * i, 2'000});
+    }
+    return view;
+  }
   std::optional<ServerHealthView> server_health(const std::string& id) const override {
     auto found = health.find(id);
     return found == health.end() ? std::nullopt : std::optional(found->second);
