@@ -8,23 +8,31 @@
 
 namespace lb {
 
+namespace {
+
+constexpr int kLooksUntilGone = 2;
+
+}  // namespace
+
 ListFollower::ListFollower(EventLoop& loop, std::function<void()> on_change,
                            std::chrono::milliseconds period)
     : on_change_(std::move(on_change)), period_(period), timer_(loop, [this] { look(); }) {}
 
 void ListFollower::follow(const Config& config) {
-  files_.clear();
+  std::map<std::string, File> before = std::exchange(files_, {});
+  auto add = [&](const std::string& path) { files_[path] = before[path]; };
   for (const auto& [name, listener] : config.listeners) {
     for (const NetworkSource* source : {&listener.allow_source, &listener.deny_source}) {
-      for (const std::string& file : source->files) files_[file] = std::nullopt;
+      for (const std::string& path : source->files) add(path);
     }
   }
-  for (const auto& [name, jwt] : config.jwt) files_[jwt.file] = std::nullopt;
-  if (files_.empty()) {
-    timer_.stop();
-  } else {
-    timer_.start(period_);
-  }
+  for (const auto& [name, jwt] : config.jwt) add(jwt.file);
+  if (files_.empty()) return timer_.stop();
+  if (!timer_.pending()) timer_.start(period_);
+}
+
+void ListFollower::tell_again() {
+  for (auto& [path, file] : files_) file = {};
 }
 
 std::optional<ListFollower::Stamp> ListFollower::stamp(const std::string& file) {
@@ -34,15 +42,19 @@ std::optional<ListFollower::Stamp> ListFollower::stamp(const std::string& file) 
                int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
 }
 
+// Missing for a moment: an editor is replacing it. For longer: somebody should hear of it, once.
+bool ListFollower::is_news(const std::string& path, File& file) {
+  auto now = stamp(path);
+  if (!now) return ++file.looks_missing == kLooksUntilGone;
+  file.looks_missing = 0;
+  if (now == file.stamp) return false;
+  file.stamp = now;
+  return true;
+}
+
 void ListFollower::look() {
   bool changed = false;
-  for (auto& [file, known] : files_) {
-    auto now = stamp(file);
-    // Missing for a moment: an editor is replacing it.
-    if (!now || now == known) continue;
-    known = now;
-    changed = true;
-  }
+  for (auto& [path, file] : files_) changed |= is_news(path, file);
   timer_.start(period_);
   if (changed) on_change_();
 }

@@ -25,9 +25,13 @@ class ListFollower {
   ListFollower(EventLoop& loop, std::function<void()> on_change,
                std::chrono::milliseconds period = kPeriod);
 
-  // Watches the files of this configuration. The first look tells of all of them, since they may
-  // have changed after the configuration was read.
+  // Watches the files of this configuration. The next look tells of those that are new, since they
+  // may have changed after the configuration was read. However often this is called, looks come in
+  // time.
   void follow(const Config& config);
+  // The configuration was read anew, maybe before a change that a look has told of already: the
+  // next one tells of all files.
+  void tell_again();
 
  private:
   struct Stamp {
@@ -36,12 +40,17 @@ class ListFollower {
     int64_t modified_ns;
     friend bool operator==(const Stamp&, const Stamp&) = default;
   };
+  struct File {
+    std::optional<Stamp> stamp;  // when it was told of last
+    int looks_missing = 0;       // in a row
+  };
   static std::optional<Stamp> stamp(const std::string& file);
+  static bool is_news(const std::string& path, File& file);
   void look();
 
   std::function<void()> on_change_;
   const std::chrono::milliseconds period_;
-  std::map<std::string, std::optional<Stamp>> files_;
+  std::map<std::string, File> files_;
   Timer timer_;
 };
 

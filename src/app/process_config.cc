@@ -95,7 +95,10 @@ Status<> Process::apply_file(Config file, Overlay overlay) {
   auto verifiers = tokens_.build(file, problems);
   if (!verifiers) return fail(verifiers.error().message);
   for (const std::string& problem : problems) log::error("{}; its keys stay", problem);
-  return apply(std::move(file), std::move(overlay), std::move(*contexts), std::move(*verifiers));
+  auto applied =
+      apply(std::move(file), std::move(overlay), std::move(*contexts), std::move(*verifiers));
+  if (applied) lists_.tell_again();
+  return applied;
 }
 
 std::string Process::etag() const {
