@@ -76,11 +76,14 @@ class HealthChecker::Check {
   const ProbeTarget& target() const { return target_; }
   const HealthCheckConfig& config() const { return config_; }
   std::vector<Server*>& servers() { return servers_; }
-  bool has_results() const { return has_results_; }
+  bool has_results() const { return last_.has_value(); }
   Health health() const { return state_.health(); }
   bool overloaded() const { return overload_.overloaded(); }
   const AgentWish& wish() const { return wish_; }
-  const std::string& detail() const { return detail_; }
+  // The check that was made last; nothing before the first.
+  const std::optional<CheckRecord>& last() const { return last_; }
+  // What it said, once there are results.
+  const std::string& detail() const { return last_->detail; }
   const std::string& load_detail() const { return load_detail_; }
 
   void set_config(ProbeTarget target, const HealthCheckConfig& config) {
@@ -142,22 +145,20 @@ class HealthChecker::Check {
       log::debug("{}: not checked: {}", target_.address.to_string(), result.detail);
       return schedule();
     }
-    has_results_ = true;
-    detail_ = result.detail;
+    milliseconds took(monotonic_ms() - started_ms_);
+    last_ = {unix_ms(), result.passed, took, result.detail,
+             result.load ? result.load->usual() : std::nullopt};
     state_.add(result.passed, result.decides);
     note_load(result);
     warn_of_certificate(result);
     if (result.agent) wish_.add(*result.agent);
     schedule();
-    milliseconds took(monotonic_ms() - started_ms_);
+    const CheckRecord record = *last_;
     const std::vector<Server*> told = servers_;  // which may change meanwhile
     for (Server* server : told) {
       if (!has(server)) continue;
       if (result.load) server->reported.note(*result.load, monotonic_ms(), config_.interval);
-      if (owner_.on_result) {
-        auto load = result.load ? result.load->usual() : std::nullopt;
-        owner_.on_result(*server, {unix_ms(), result.passed, took, result.detail, load});
-      }
+      if (owner_.on_result) owner_.on_result(*server, record);
       if (has(server)) owner_.tell(*server);
     }
   }
@@ -213,12 +214,11 @@ class HealthChecker::Check {
   RiseFall state_;
   Overload overload_;
   AgentWish wish_;
-  std::string detail_;                              // of the last check that was made
+  std::optional<CheckRecord> last_;
   std::string load_detail_ = "no longer reported";  // of the last change of overload
   std::unique_ptr<Probe> probe_;
   bool outdated_ = false;  // the next check needs a new probe
   bool running_ = false;
-  bool has_results_ = false;
   int64_t started_ms_ = 0;
   int64_t warned_s_ = 0;  // of a certificate that ends soon
   Timer next_;
@@ -301,7 +301,13 @@ void HealthChecker::check_now(Server& server) {
 }
 
 void HealthChecker::tell_newcomers() {
-  for (Server* server : std::exchange(newcomers_, {})) tell(*server);
+  for (Server* server : std::exchange(newcomers_, {})) {
+    auto watched = watched_.find(server);
+    if (watched == watched_.end()) continue;
+    auto last = watched->second.check->last();
+    if (last && on_result) on_result(*server, *last);
+    tell(*server);
+  }
 }
 
 // What the server's pool does not know yet. Load and wishes come first: a server that comes up

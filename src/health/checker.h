@@ -34,7 +34,8 @@ class HealthChecker {
   // Callbacks come from the loop, never from within watch(), and may watch and forget servers.
   // Without a process to run scripts in, checks of type script are not made.
   HealthChecker(EventLoop& loop, Callback on_transition, ScriptProcess scripts = {});
-  // Told of every check that was made, before what it changes.
+  // Told of every check that was made, before what it changes; of a server that joins others, of
+  // the last one made of them.
   std::function<void(const Server&, CheckRecord)> on_result;
   // The load that a server reports rose above a threshold, or fell 5 points below all of them.
   std::function<void(Server&, bool overloaded, const std::string& reason)> on_overload;

@@ -49,9 +49,15 @@ TEST_F(SharedCheckTest, ThoseThatDifferRunApart) {
 TEST_F(SharedCheckTest, ANewcomerIsToldWhatIsKnown) {
   checker_.watch(one_, pool_of(rarely()));
   ASSERT_TRUE(run_until_seen(1));
+  const Server* checked = nullptr;
+  checker_.on_result = [&](const Server& server, const CheckRecord& record) {
+    EXPECT_TRUE(record.passed);
+    checked = &server;
+  };
   checker_.watch(other_, pool_of(rarely()));
   EXPECT_EQ(seen_.size(), 1u) << "not from within watch()";
   ASSERT_TRUE(run_until_seen(2));
+  EXPECT_EQ(checked, &other_) << "of the check that was made before it came";
   EXPECT_EQ(seen_[1].server, &other_);
   EXPECT_EQ(seen_[1].transition.to, Health::healthy);
   EXPECT_EQ(target_.connections, 1);
