@@ -34,6 +34,7 @@ ServerFacts first_facts(const PoolConfig& config) {
 
 // A pool keeps its servers: sessions of a removed listener go on with the pool they have.
 struct OwningPool {
+  std::shared_ptr<const void> state;
   std::vector<std::shared_ptr<Server>> servers;
   Pool pool;
 };
@@ -48,6 +49,7 @@ PoolRegistry::Changes PoolRegistry::apply(const Config& config, const Names& nam
   drain_timeout_ = config.runtime.drain_timeout;
   for (auto& [name, state] : states_) {
     if (config.pools.contains(name)) continue;
+    state->is_dropped = true;
     PoolConfig without_servers = *state->config;
     without_servers.servers.clear();
     if (without_servers.sticky) without_servers.sticky->store.reset();
@@ -56,6 +58,7 @@ PoolRegistry::Changes PoolRegistry::apply(const Config& config, const Names& nam
   for (const auto& [name, pool] : config.pools) {
     auto& state = states_[name];
     if (!state) state = std::make_unique<PoolState>(workers_);
+    if (std::exchange(state->is_dropped, false)) state->dirty = true;
     apply_pool(*state, pool, names, drain_until_ms, changes);
   }
   return changes;
@@ -312,31 +315,6 @@ ServerStatus PoolRegistry::status(const Server& server) const {
   return records_.at(&server).state.status();
 }
 
-PoolRegistry::Sticky PoolRegistry::sticky(const std::string& pool, size_t at_most,
-                                          int64_t now_ms) const {
-  Sticky all;
-  std::unordered_map<uint32_t, const std::string*> names;
-  for (const Removed& removed : removed_) {
-    names[removed.server->number()] = &removed.server->name();
-  }
-  for (const auto& [name, state] : states_) {
-    if (!state->sticky || (!pool.empty() && pool != name)) continue;
-    for (const Entry& entry : state->entries) {
-      names[entry.server->number()] = &entry.server->name();
-    }
-    auto views = state->sticky->list(at_most, now_ms);
-    all.total += views.size() < at_most ? views.size() : state->sticky->size();
-    for (const StickyTable::View& view : views) {
-      auto server = names.find(view.server);
-      if (server != names.end()) all.entries.push_back({name, *server->second, view});
-    }
-  }
-  std::stable_sort(all.entries.begin(), all.entries.end(),
-                   [](const auto& a, const auto& b) { return a.view.used_ms > b.view.used_ms; });
-  if (all.entries.size() > at_most) all.entries.resize(at_most);
-  return all;
-}
-
 Server* PoolRegistry::find(const std::string& pool, const std::string& name) {
   auto state = states_.find(pool);
   if (state == states_.end()) return nullptr;
@@ -344,57 +322,6 @@ Server* PoolRegistry::find(const std::string& pool, const std::string& name) {
     if (entry.server->name() == name) return entry.server.get();
   }
   return nullptr;
-}
-
-std::vector<ServerReport> PoolRegistry::report(int64_t now_ms) const {
-  std::vector<ServerReport> reports;
-  for (const auto& [name, state] : states_) {
-    for (const Entry& entry : state->entries) {
-      reports.push_back(report(*entry.server, entry.config, now_ms));
-    }
-  }
-  for (const Removed& removed : removed_) {
-    reports.push_back(report(*removed.server, removed.config, now_ms));
-  }
-  return reports;
-}
-
-ServerReport PoolRegistry::report(const Server& server, const ServerConfig& config,
-                                  int64_t now_ms) const {
-  const Record& record = records_.at(&server);
-  ServerReport report{.id = server_id(server.pool(), server.name()),
-                      .pool = server.pool(),
-                      .name = server.name(),
-                      .address = server.address(),
-                      .weight = config.weight,
-                      .max_connections = config.max_connections,
-                      .backup = config.backup,
-                      .status = record.state.status(),
-                      .admin = record.state.facts().admin,
-                      .active = server.active().load(std::memory_order_relaxed),
-                      .response_us = server.latency.average_us(now_ms),
-                      .last_check = record.last_check,
-                      .history = {record.state.history().begin(), record.state.history().end()},
-                      .added_at_ms = record.state.added_at_ms()};
-  uint64_t responses_us = 0;
-  uint64_t measured = 0;  // workers that have an average
-  for (const ServerCell& cell : server.cells()) {
-    report.connections += cell.connections.load(std::memory_order_relaxed);
-    report.connect_failures += cell.connect_failures.load(std::memory_order_relaxed);
-    report.bytes_in += cell.bytes_in.load(std::memory_order_relaxed);
-    report.bytes_out += cell.bytes_out.load(std::memory_order_relaxed);
-    report.requests += cell.requests.read();
-    report.failures += cell.failures.read();
-    cell.response.add_to(report.responses);
-    if (uint32_t us = cell.response_us.load(std::memory_order_relaxed); us > 0) {
-      responses_us += us;
-      ++measured;
-    }
-  }
-  if (report.response_us == 0 && measured > 0) {
-    report.response_us = static_cast<uint32_t>(responses_us / measured);
-  }
-  return report;
 }
 
 bool PoolRegistry::dirty() const {
@@ -405,6 +332,11 @@ bool PoolRegistry::dirty() const {
 std::map<std::string, std::shared_ptr<const Pool>> PoolRegistry::pools() {
   std::map<std::string, std::shared_ptr<const Pool>> pools;
   for (auto& [name, state] : states_) {
+    if (is_over(*state)) {
+      state->pool.reset();
+      state->dirty = false;
+      continue;
+    }
     if (state->dirty) {
       state->pool = build(*state);
       state->dirty = false;
@@ -412,6 +344,13 @@ std::map<std::string, std::shared_ptr<const Pool>> PoolRegistry::pools() {
     pools[name] = state->pool;
   }
   return pools;
+}
+
+// Gone, with all of its servers freed.
+bool PoolRegistry::is_over(const PoolState& state) const {
+  return state.is_dropped && state.entries.empty() &&
+         std::none_of(removed_.begin(), removed_.end(),
+                      [&](const Removed& removed) { return removed.state == &state; });
 }
 
 bool PoolRegistry::any_starts_slowly(const PoolState& state) const {
@@ -454,8 +393,9 @@ std::shared_ptr<const Pool> PoolRegistry::build(PoolState& state) const {
     servers.push_back(entry.server);
   }
   std::shared_ptr<const OwningPool> owning(
-      new OwningPool{std::move(servers), Pool(state.config, std::move(members), state.load,
-                                              state.budget, state.tls, state.sticky, state.store)});
+      new OwningPool{state.held, std::move(servers),
+                     Pool(state.config, std::move(members), state.load, state.budget, state.tls,
+                          state.sticky, state.store)});
   return {owning, &owning->pool};
 }
 
@@ -467,6 +407,12 @@ void PoolRegistry::collect() {
     removed.state->load.release_slot(removed.server->active());
     records_.erase(removed.server.get());
     return true;
+  });
+  // Every worker has let go of the snapshots that knew it: none is behind a lease's end any more,
+  // where it looks at the line of those who wait.
+  std::erase_if(states_, [this](const auto& one) {
+    const PoolState& state = *one.second;
+    return is_over(state) && !state.pool && state.held.use_count() == 1;
   });
 }
 

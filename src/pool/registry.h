@@ -103,15 +103,20 @@ class PoolRegistry {
   Server* find(const std::string& pool, const std::string& name);
 
   // The pools as they stand; those that changed since the last call are new, the others the same
-  // objects. One that is gone from the configuration stays, without servers, for what a removed
-  // listener still has open.
+  // objects. One that is gone from the configuration stays, without servers, until the last work
+  // of its servers has ended.
   std::map<std::string, std::shared_ptr<const Pool>> pools();
   bool dirty() const;
 
-  // Frees what is removed, has no work left, and is in no pool that anybody still holds.
+  // Frees what is removed, has no work left, and is in no pool that anybody still holds; likewise
+  // pools that are gone.
   void collect();
   // Removed servers with work that is now to be ended; each is told once.
   std::vector<Server*> overdue(int64_t now_ms);
+
+  // Calls `visit(pool, status, weight)` for every server that report() tells of.
+  void for_each_status(
+      const std::function<void(const std::string&, ServerStatus, uint32_t)>& visit) const;
 
   // Calls `visit(server, its pool's configuration)` for every server that is not removed.
   void for_each(const std::function<void(Server&, const PoolConfig&)>& visit) const;
@@ -148,7 +153,10 @@ class PoolRegistry {
     std::optional<StickyConfig> store_of;
     std::deque<Gone> gone;  // the latest last
     std::shared_ptr<const Pool> pool;
+    // Shared with every Pool that was built of this.
+    std::shared_ptr<const int> held = std::make_shared<const int>(0);
     bool dirty = true;
+    bool is_dropped = false;  // from the configuration
   };
   struct Removed {
     std::shared_ptr<Server> server;
@@ -160,6 +168,7 @@ class PoolRegistry {
 
   void apply_pool(PoolState& state, const PoolConfig& config, const Names& names,
                   int64_t drain_until_ms, Changes& changes);
+  bool is_over(const PoolState& state) const;
   void update_sticky(PoolState& state) const;
   void update_store(PoolState& state) const;
   std::shared_ptr<Server> take_back(const PoolState& state, const ServerConfig& config);

@@ -360,7 +360,9 @@ TEST_F(RegistryTest, APoolThatIsGoneHasNoServersAndMayComeBack) {
   EXPECT_EQ(gone->acquire(Want{}).error(), NoServer::none_usable);
   registry_.collect();
   apply();
-  EXPECT_EQ(registry_.pools()["web"], gone);
+  EXPECT_FALSE(registry_.pools().contains("web")) << "nobody works there any more";
+  registry_.collect();
+  EXPECT_EQ(gone->acquire(Want{}).error(), NoServer::none_usable) << "somebody holds it";
   EXPECT_EQ(find("web", "a"), nullptr);
 
   set_pool("web", {server("a", "10.0.0.1:80")});
@@ -390,6 +392,36 @@ TEST_F(RegistryTest, ManyReloadsLeaveNothingBehind) {
     registry_.collect();
   }
   EXPECT_LE(slots.size(), 3u);
+}
+
+TEST_F(RegistryTest, APoolThatIsGoneGoesOnWhileItsServersHaveWork) {
+  set_pool("web", {server("a", "10.0.0.1:80")});
+  apply();
+  auto held = registry_.pools()["web"];
+  Server* a = find("web", "a");
+  ++a->active();
+  config_.pools.erase("web");
+  apply();
+  registry_.pools();
+  registry_.collect();
+  EXPECT_TRUE(registry_.pools().contains("web"));
+  --a->active();
+  registry_.collect();
+  EXPECT_TRUE(registry_.pools().contains("web")) << "a snapshot has its server";
+  held.reset();
+  registry_.collect();
+  EXPECT_FALSE(registry_.pools().contains("web"));
+}
+
+TEST_F(RegistryTest, NamesThatComeAndGoLeaveNothingBehind) {
+  for (int i = 0; i < 500; ++i) {
+    config_.pools.clear();
+    set_pool("web" + std::to_string(i), {server("a", "10.0.0.1:80")});
+    apply();
+    registry_.pools();
+    registry_.collect();
+    EXPECT_LE(registry_.pools().size(), 2u);
+  }
 }
 
 }  // namespace
