@@ -318,6 +318,7 @@ size_t HttpSession::process(char* bytes, size_t size) {
         return used;
       }
       used += work_->parser.size();
+      frontend_.cell().bytes_in.add(work_->parser.size());
       work_->parser.reset();
       used += begin_exchange(bytes + used, size - used);
       ++begun;

@@ -107,6 +107,7 @@ void HttpSession::send_response(const ResponseHead& head, const BodyPart& part) 
   std::string& out = frontend_.tools().out;
   out.clear();
   write_response(head, ending, !minor_is_0_, out);
+  frontend_.cell().bytes_out.add(out.size());
   std::string tail;
   if (out_body_ == BodyKind::streamed) {
     if (!part.bytes.empty()) {

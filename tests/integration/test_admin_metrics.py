@@ -84,13 +84,16 @@ def test_http_requests_are_counted_by_route_server_and_code(lb, server, admin):
     del config["listeners"]["front"]["pool"]
     proxy = lb(config)
 
-    def ask(path, host="localhost"):
-        with proxy.connect() as client:
-            client.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-            return int(client.receive_all().split(b" ")[1])
+    def request(path, host="localhost"):
+        return f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
 
-    assert [ask("/"), ask("/missing"), ask("/"), ask("/api/x", "shop.example"), ask("/api/x")] == [
-        200, 404, 200, 200, 403]
+    asked = [("/",), ("/missing",), ("/",), ("/api/x", "shop.example"), ("/api/x",)]
+    heard = 0
+    for one, status in zip(asked, (200, 404, 200, 200, 403), strict=True):
+        with proxy.connect() as client:
+            answer = client.send(request(*one)).receive_all()
+        assert int(answer.split(b" ")[1]) == status
+        heard += len(answer)
 
     def count(route, code, pool="back", name="a"):
         return sample(admin, "lb_http_requests_total", listener="front", route=route, pool=pool,
@@ -104,7 +107,10 @@ def test_http_requests_are_counted_by_route_server_and_code(lb, server, admin):
     assert data["routes"]["front/*"]["byStatus"] == {"2xx": 2, "4xx": 1}
     assert data["routes"]["front/*"]["latency"]["p50"] is not None
     assert admin.get("/api/metrics/servers").data[0]["totalRequests"] == 4
-    assert admin.get("/api/metrics").data["listeners"]["front"]["totalRequests"] == 5
+    front = admin.get("/api/metrics").data["listeners"]["front"]
+    assert front["totalRequests"] == 5
+    assert front["bytesIn"] == sum(len(request(*one)) for one in asked), "heads count"
+    assert front["bytesOut"] == heard
 
 
 @pytest.mark.fast
