@@ -10,6 +10,7 @@
 #include "admin/commands.h"
 #include "admin/top.h"
 #include "app/demo.h"
+#include "app/descriptors.h"
 #include "app/process.h"
 #include "app/tls_inspection.h"
 #include "common/log.h"
@@ -174,6 +175,7 @@ struct AdminCommands {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lb::fill_standard_descriptors();
   CLI::App app("lb: a load balancer for TCP and UDP");
   app.footer(
       "Without --config the environment configures one HTTP listener: BACKEND_SERVERS\n"

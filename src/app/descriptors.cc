@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "app/descriptors.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -21,6 +23,12 @@ uint64_t equal_share(uint64_t left, std::vector<uint64_t> wanted) {
 }
 
 }  // namespace
+
+void fill_standard_descriptors() {
+  int fd = open("/dev/null", O_RDWR);  // the lowest that is free
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = dup(fd);
+  if (fd > STDERR_FILENO) close(fd);
+}
 
 uint64_t raise_descriptor_limit() {
   rlimit limit{};

@@ -15,6 +15,10 @@ struct DescriptorPlan {
   size_t pipes_per_worker = 0;              // for splice(2), two descriptors each
 };
 
+// Where standard input, output or error is closed, /dev/null takes its place, so that no socket or
+// file ever does. Before anything else is opened.
+void fill_standard_descriptors();
+
 // Raises the soft limit to the hard one.
 uint64_t raise_descriptor_limit();
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """lb check, lb --version, exit codes, and what a wrong file is told."""
 
+import os
 import re
 
 import pytest
-from lbtest import run_lb
+from lbtest import names_itself, run_lb, tcp_config
 
 GOOD = """\
 listeners:
@@ -133,3 +134,13 @@ def test_nothing_starts_from_a_wrong_file(tmp_path):
     done = run_lb("--config", "lb.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert re.match(r"lb\.yaml:2:\d+: listeners\.front\.protocl: unknown key", done.stderr)
+
+
+@pytest.mark.fast
+def test_closed_standard_descriptors_are_nobody_elses(lb, server):
+    """What lb opens first would take their numbers, and the log would go to a client."""
+    config = tcp_config({"name": "a", "address": server(names_itself("a"))})
+    process = lb(config, inside=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"))
+    with process.connect() as client:
+        assert client.receive_line() == b"a\n"
+    assert {os.readlink(f"/proc/{process.process.pid}/fd/{number}") for number in range(3)} == {"/dev/null"}
