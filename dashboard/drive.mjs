@@ -23,12 +23,14 @@ let page = null;
 let heard = null; // what the page has asked for and complained about
 
 const commands = {
-  async open({ url, width = 1280, height = 900, scheme = "light" }) {
+  // trusting: any certificate will do.
+  async open({ url, width = 1280, height = 900, scheme = "light", trusting = false }) {
     await page?.context().close();
     const context = await browser.newContext({
       viewport: { width, height },
       colorScheme: scheme,
       reducedMotion: "reduce",
+      ignoreHTTPSErrors: trusting,
     });
     context.setDefaultTimeout(LIMIT);
     page = await context.newPage();

@@ -46,6 +46,7 @@ export function duration(ms) {
 }
 
 export function ago(at, now) {
+  if (at == null) return "–";
   const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1000));
   if (seconds < 1) return "now";
   return `${duration(seconds * 1000)} ago`;

@@ -299,6 +299,11 @@ function App() {
     changed();
   };
 
+  const anotherToken = () => {
+    api.setToken("");
+    return token();
+  };
+
   const { data } = store;
   const now = data?.heard ?? Date.now();
   const chosen = data?.listeners.some((one) => one.name === listener) ? listener : "";
@@ -314,7 +319,7 @@ function App() {
         {store.link === "locked" && (
           <section class="locked">
             <h2>This lb shows itself to those who have its token.</h2>
-            <button type="button" class="main" onClick={token}>
+            <button type="button" class="main" onClick={anotherToken}>
               {api.hasToken() ? "Another token" : "Enter the token"}
             </button>
           </section>

@@ -170,6 +170,37 @@ def test_without_a_token_it_shows_and_does_not_change(site, browser):
     assert browser.evaluate(script="document.querySelector('.action button').disabled")
 
 
+# How long the page was at work without a pause, in the seconds until it has drawn anew three times.
+LONGEST_TASK = """new Promise((done) => {
+    let longest = 0, drawn = 0;
+    new PerformanceObserver((list) => {
+        for (const task of list.getEntries()) longest = Math.max(longest, task.duration);
+    }).observe({type: "longtask", buffered: true});
+    new MutationObserver(() => (drawn += 1) > 3 && done(Math.round(longest))).observe(
+        document.querySelector(".up"), {subtree: true, characterData: true});
+})"""
+
+
+def test_a_thousand_servers_keep_it_quick(lb, browser):
+    address = f"127.0.0.1:{free_port()}"
+    many = [{"name": f"s{number:03}", "address": f"127.0.{number // 250}.{number % 250 + 1}:1"}
+            for number in range(1_000)]
+    lb(tcp_config(*many, admin={"address": address, "token": TOKEN}))
+    browser.site = f"http://{address}"
+    browser.open(url=f"{browser.site}/lb/stats")
+    browser.see(selector=row("s000", ".status"), text="healthy")
+    # Where nothing else runs it is a small part of that.
+    assert browser.evaluate(script=LONGEST_TASK) < 2_000
+    assert browser.evaluate(script="document.querySelectorAll('[data-server]').length") < 100
+    browser.fill(selector=".filter", text="s777")
+    browser.see(selector=row("s777", ".status"), text="healthy")
+    browser.click(selector=row("s777", ".toggle"))
+    browser.see(selector=".details", text="Never checked.")
+    browser.fill(selector=".filter", text="")
+    browser.click(selector=".pool button.all")
+    browser.see(selector=row("s999"))
+
+
 def test_programs_get_json_and_people_the_page(lb, server):
     address = f"127.0.0.1:{free_port()}"
     admin = Admin(address)
