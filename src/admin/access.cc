@@ -19,13 +19,17 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// "host:80" without its port; "[::1]:80" keeps the brackets.
+// "host:80" without its port, which must be one; "[::1]:80" keeps the brackets. "": neither.
 std::string_view without_port(std::string_view authority) {
-  size_t colon = authority.rfind(':');
-  if (colon == std::string_view::npos || authority.find(']', colon) != std::string_view::npos) {
-    return authority;
-  }
-  return authority.substr(0, colon);
+  constexpr size_t kMostDigits = 5;
+  size_t host_end = authority.starts_with('[') ? authority.find(']') : 0;
+  if (host_end == std::string_view::npos) return {};
+  size_t colon = authority.find(':', host_end);
+  if (colon == std::string_view::npos) return authority;
+  std::string_view port = authority.substr(colon + 1);
+  bool is_port = !port.empty() && port.size() <= kMostDigits &&
+                 std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return is_port ? authority.substr(0, colon) : std::string_view();
 }
 
 HttpResponse unauthorized(std::string_view message) {

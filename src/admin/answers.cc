@@ -25,6 +25,7 @@ HttpResponse refusal(const Refusal& why) {
   HttpResponse response = failure(why.status, why.message, why.path);
   if (why.problems.empty()) return response;
   Json body = Json::parse(response.body);
+  if (!why.file.empty()) body["file"] = why.file;
   body["errors"] = Json::array();
   for (const ConfigProblem& problem : why.problems) {
     body["errors"].push_back({{"line", problem.line},

@@ -129,6 +129,14 @@ bool check(const Call& call, JsonFields& fields) {
   return !error;
 }
 
+bool check_no_fields(const Call& call) {
+  if (call.request.body.empty()) return true;
+  auto body = read_body(call);
+  if (!body) return false;
+  JsonFields fields(*body);
+  return check(call, fields);
+}
+
 HttpResponse Api::error(int status, std::string_view message) {
   return failure(status, message);
 }

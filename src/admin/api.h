@@ -68,6 +68,8 @@ class Api final : public HttpHandler {
 std::optional<Json> read_body(const Call& call);
 // False once the sender was told what is wrong with the fields.
 bool check(const Call& call, JsonFields& fields);
+// The same for a call whose body may be left out, for it has no fields.
+bool check_no_fields(const Call& call);
 
 // The calls, by subject.
 std::vector<Route> health_routes();

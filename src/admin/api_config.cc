@@ -50,6 +50,7 @@ void put_config(const Call& call) {
 }
 
 void post_reload(const Call& call) {
+  if (!check_no_fields(call)) return;
   call.control.reload([answer = call.answer](const auto& outcome) {
     answer.send(outcome ? success({{"reloaded", true}}) : refusal(outcome.error()));
   });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // GET /api/health: the balancer as a whole, for whatever checks it. Its answer stands bare.
-#include <algorithm>
+#include <map>
+#include <string>
 
 #include "admin/answers.h"
 #include "admin/api.h"
@@ -10,18 +11,15 @@ namespace lb::admin {
 namespace {
 
 void get_health(const Call& call) {
-  auto servers = call.control.servers();
-  auto count = [&](std::initializer_list<std::string_view> statuses) {
-    return std::count_if(servers.begin(), servers.end(), [&](const ServerView& server) {
-      return std::find(statuses.begin(), statuses.end(), server.status) != statuses.end();
-    });
-  };
+  auto servers = call.control.server_statuses();
+  size_t total = 0;
+  for (const auto& [name, count] : servers) total += count;
   std::string_view status = verdict(call.control.pools());
   Json body = {{"status", status},
                {"servers",
-                {{"total", servers.size()},
-                 {"healthy", count({"healthy", "overloaded"})},
-                 {"unhealthy", count({"unhealthy", "ejected"})}}},
+                {{"total", total},
+                 {"healthy", servers["healthy"] + servers["overloaded"]},
+                 {"unhealthy", servers["unhealthy"] + servers["ejected"]}}},
                {"uptime", call.control.uptime_ms()}};
   call.answer.send({.status = status == "unhealthy" ? 503 : 200, .body = to_text(body) + "\n"});
 }

@@ -153,6 +153,7 @@ void post_server(const Call& call) {
 }
 
 void delete_server(const Call& call) {
+  if (!check_no_fields(call)) return;
   auto server = find_server(call.control, call.id);
   if (!server) return call.answer.send(no_such_server());
   call.control.remove_server(call.id, [&control = call.control, answer = call.answer,
@@ -182,7 +183,7 @@ Json to_json(const ServerView& server) {
           {"responseTime", number_or_null(server.response_ms)},
           {"load", number_or_null(server.load)},
           {"lastHealthCheck", time_or_null(server.last_check_at)},
-          {"addedAt", rfc3339(server.added_at)}};
+          {"addedAt", time_or_null(server.added_at)}};
 }
 
 std::vector<Route> server_routes() {

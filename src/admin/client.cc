@@ -120,11 +120,12 @@ std::string request_text(const AdminTarget& target, std::string_view method, std
   return text + "\r\n" + content;
 }
 
-// What is wrong with a configuration, as lb check tells it but for the file's name.
-std::string problem_text(const Json& problem) {
+// What is wrong with a configuration, as lb check tells it.
+std::string problem_text(const Json& problem, const std::string& file) {
   if (!problem.is_object()) return "";
-  return fmt::format("{}:{}: {}: {}", problem.value("line", 1), problem.value("column", 1),
-                     problem.value("path", ""), problem.value("message", ""));
+  return fmt::format("{}{}{}:{}: {}: {}", file, file.empty() ? "" : ":", problem.value("line", 1),
+                     problem.value("column", 1), problem.value("path", ""),
+                     problem.value("message", ""));
 }
 
 Result<Json> read_answer(const std::string& answer, const std::string& address) {
@@ -139,7 +140,8 @@ Result<Json> read_answer(const std::string& answer, const std::string& address) 
   if (body->value("success", false)) return body->value("data", Json(nullptr));
   std::string error = body->value("error", "");
   if (auto errors = body->find("errors"); errors != body->end() && errors->is_array()) {
-    for (const Json& one : *errors) error += "\n" + problem_text(one);
+    std::string file = body->value("file", "");
+    for (const Json& one : *errors) error += "\n" + problem_text(one, file);
   }
   if (status == 401) {
     return fail(error + "; give the token by --token-file FILE or in LB_ADMIN_TOKEN");

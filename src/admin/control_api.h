@@ -36,9 +36,9 @@ struct ServerView {
   std::optional<double> response_ms;
   std::optional<double> load;  // 0..1
   std::optional<int64_t> last_check_at;
-  int64_t added_at = 0;
-  uint64_t bytes_in = 0;   // from clients
-  uint64_t bytes_out = 0;  // to clients
+  std::optional<int64_t> added_at;  // nothing while its name has no address
+  uint64_t bytes_in = 0;            // from clients
+  uint64_t bytes_out = 0;           // to clients
   uint64_t connect_failures = 0;
   uint64_t failures = 0;  // those, and connections that the server broke off before its first byte
   bool is_usable = true;  // for new work
@@ -184,6 +184,7 @@ struct Refusal {
   std::string message;
   std::string path = {};
   std::vector<ConfigProblem> problems = {};
+  std::string file = {};  // that they are in; empty: what was sent
 };
 
 // Told once: when a change holds for every worker, or why it was refused.
@@ -201,8 +202,11 @@ class ControlApi {
   virtual std::vector<PoolView> pools() const = 0;
   virtual std::vector<ListenerView> listeners() const = 0;
   virtual std::vector<AlgorithmView> algorithms() const = 0;
-  // In the order of the configuration; those on their way out last.
+  // In the order of the configuration, then those on their way out, then those whose name has no
+  // address yet.
   virtual std::vector<ServerView> servers() const = 0;
+  // How many of them have each status, which is much cheaper.
+  virtual std::map<std::string, size_t> server_statuses() const = 0;
   // Of one pool, or of all with ""; at most so many entries. Nothing for an unknown pool.
   virtual std::optional<SessionsView> sessions(const std::string& pool, size_t at_most) const = 0;
   // Nothing for an id that no server has.

@@ -96,9 +96,9 @@ std::optional<FieldError> JsonFields::finish() {
   for (const auto& [name, value] : body_.items()) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
     std::string_view meant = config::closest(name, known_);
-    std::string hint = meant.empty()
-                           ? fmt::format("the fields here are {}", fmt::join(known_, ", "))
-                           : fmt::format("did you mean '{}'?", meant);
+    std::string hint = fmt::format("did you mean '{}'?", meant);
+    if (meant.empty()) hint = fmt::format("the fields here are {}", fmt::join(known_, ", "));
+    if (known_.empty()) hint = "there are none here";
     error(name.substr(0, kShownName), "unknown field; " + hint);
     return error_;
   }

@@ -46,6 +46,11 @@ PoolRegistry::Names NameFollower::names() const {
   return names;
 }
 
+bool NameFollower::is_resolved(const std::string& host) const {
+  auto name = names_.find(host);
+  return name != names_.end() && !name->second.members.addresses().empty();
+}
+
 void NameFollower::ask(const std::string& host) {
   resolver_.resolve(host, [this, host](const Result<ResolvedHost>& answer) {
     if (names_.contains(host)) take(host, answer);

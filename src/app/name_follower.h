@@ -32,6 +32,8 @@ class NameFollower {
                      std::function<void()> callback);
 
   PoolRegistry::Names names() const;
+  // Whether it stands for an address.
+  bool is_resolved(const std::string& host) const;
 
  private:
   struct Name {

@@ -64,9 +64,9 @@ class Laying {
     std::erase_if(servers, [&](const auto& one) {
       const auto& [key, added] = one;
       PoolConfig* pool = pool_of(key);
-      if (!pool) return drop("the added server " + text(key), kGone);
+      if (!pool) return drop("the added " + text(key), kGone);
       if (find_server(*pool, key.second) != pool->servers.end()) {
-        return drop("the added server " + text(key), "the file has a server of that name now");
+        return drop("the added " + text(key), "the file has a server of that name now");
       }
       pool->servers.push_back(added.server);
       return false;

@@ -159,7 +159,7 @@ Status<> Process::start() {
   for (auto& worker : team_.workers) worker->start();
   rate_.note(work_so_far());
   housekeeping_.start(kHousekeeping);
-  take_up({*file_, {}, document_}, true);
+  take_up({*file_, {}, document_}, {}, true);
   return Done{};
 }
 
@@ -174,7 +174,12 @@ Status<> Process::open_admin() {
 void Process::when_resolved(const Config& config, std::function<void()> callback) {
   std::set<std::string> hosts = host_names(config);
   names_.add(hosts);
-  names_.when_answered(hosts, kFirstAnswers, std::move(callback));
+  resolving_ = true;
+  names_.when_answered(hosts, kFirstAnswers, [this, callback = std::move(callback)] {
+    resolving_ = false;
+    callback();
+    mailbox_.post([this] { go_on(); });
+  });
 }
 
 void Process::names_changed() {
@@ -426,9 +431,7 @@ void Process::adopted() {
   --adoptions_due_;
   tell_waiting();
   // Posted: the snapshot that the last worker sent back is freed after this.
-  if (adoptions_due_ == 0 && reload_waits_) mailbox_.post([this] { reload(); });
-  if (adoptions_due_ == 0 && !waiting_to_replace_.empty())
-    mailbox_.post([this] { replace_next(); });
+  if (reload_waits_ || !waiting_to_replace_.empty()) mailbox_.post([this] { go_on(); });
   if (announced_version_ == 0 || version_everywhere() < announced_version_) return;
   announced_version_ = 0;
   if (terminating_) return;
@@ -449,6 +452,7 @@ void Process::keep_house() {
   }
   std::erase_if(draining_sockets_, [](const auto& entry) { return !entry.second->in_use(); });
   forget_limits();
+  forget_stats();
   if (uint64_t lost = log::lost(); lost != log_lines_lost_) {
     log::warning("{} log lines were lost: the output is too slow", lost - log_lines_lost_);
     log_lines_lost_ = lost;

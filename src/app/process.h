@@ -86,6 +86,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::vector<admin::ListenerView> listeners() const override;
   std::vector<admin::AlgorithmView> algorithms() const override;
   std::vector<admin::ServerView> servers() const override;
+  std::map<std::string, size_t> server_statuses() const override;
   std::optional<admin::SessionsView> sessions(const std::string& pool,
                                               size_t at_most) const override;
   std::optional<admin::ServerHealthView> server_health(const std::string& id) const override;
@@ -110,15 +111,27 @@ class Process final : public ControlReports, public admin::ControlApi {
   };
   // A server by its id, and the entry of the configuration that it belongs to.
   struct Found {
-    Server* server;
+    Server* server;  // null while its name has no address
     Overlay::Key entry;
+  };
+  struct Unresolved {
+    const std::string* pool;
+    const ServerConfig* entry;
   };
 
   Status<> start();
-  // Calls back when names that are new in `config` are resolved, or late.
+  // Who is to hear what came of a reload.
+  using Outcomes = std::vector<admin::Outcome>;
+
+  // Calls back when names that are new in `config` are resolved, or late. One at a time.
   void when_resolved(const Config& config, std::function<void()> callback);
+  // Whether another whole configuration has to wait: the last one is not taken up yet, or not by
+  // every worker, so that addresses that it removed are still taken.
+  bool is_busy() const { return resolving_ || adoptions_due_ > 0; }
+  // Begins what had to wait, one after another.
+  void go_on();
   // What was read from the file, as a whole.
-  void take_up(LoadedConfig loaded, bool is_first);
+  void take_up(LoadedConfig loaded, Outcomes asked, bool is_first);
   // A file that was just read: those of TLS that it names are read, too.
   Status<> apply_file(Config file, Overlay overlay);
   // Without `contexts` those of TLS stay, without `verifiers` those of tokens.
@@ -134,7 +147,6 @@ class Process final : public ControlReports, public admin::ControlApi {
                         const admin::Reply<admin::ConfigView>& reply);
   void apply_replacement(LoadedConfig loaded, const admin::NewConfig& config,
                          const admin::Reply<admin::ConfigView>& reply);
-  void replace_next();
   std::string etag() const;
   // The state file, at start: what it says is laid over the file, or takes its place.
   Status<> open_state();
@@ -152,6 +164,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::shared_ptr<ConnectionLimit> limit_of(const ListenerConfig& listener);
   void forget_limits();
   void trace();
+  void forget_stats();
   void replace_sockets(SocketGroups sockets);
   void update_members();
   void plan_connections();
@@ -173,16 +186,18 @@ class Process final : public ControlReports, public admin::ControlApi {
   void tell_waiting();
   void drained(size_t worker);
   void keep_house();
-  // What all listeners counted.
+  // What all listeners counted, those that are gone too.
   RateWindow::Sample work_so_far() const;
   void tell_event(admin::EventView::Kind kind, const std::string& to,
                   const std::string& reason = "", const Server* server = nullptr,
                   const std::string& from = "");
   void tell_membership(const PoolRegistry::Changes& changes);
   void warn(const std::vector<ConfigProblem>& warnings) const;
-  void refuse(const std::string& message, std::vector<ConfigProblem> problems = {});
-  void answer_reloads(const Result<Done, admin::Refusal>& outcome);
-  Result<Found, admin::Refusal> find_server(const std::string& id);
+  void refuse(const std::string& message, const Outcomes& asked,
+              std::vector<ConfigProblem> problems = {});
+  Result<Found, admin::Refusal> find_server(const std::string& id) const;
+  // The entries whose name has no address yet, by pool.
+  std::vector<Unresolved> unresolved() const;
   // A server was checked: tells those who wait for its first check.
   void checked(const Server& server);
   void tell_checked(const Overlay::Key& key);
@@ -226,6 +241,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   // By http listener, as last published.
   std::map<std::string, std::shared_ptr<const RouteTable>> routes_;
   std::map<std::string, std::shared_ptr<ListenerStats>> listener_stats_;
+  RateWindow::Sample forgotten_work_;  // of listeners that are gone
   RateWindow rate_;
   uint64_t reloads_ = 0;
   uint64_t failed_reloads_ = 0;
@@ -236,7 +252,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::function<void()> on_ready_;
   std::function<void()> on_terminate_;
   std::vector<std::pair<uint64_t, std::function<void()>>> waiting_for_workers_;
-  std::vector<admin::Outcome> waiting_for_reload_;
+  Outcomes waiting_for_reload_;  // the next one
   std::deque<std::function<void()>> waiting_to_replace_;
   // By pool and server.
   std::map<Overlay::Key, std::unique_ptr<FirstCheck>> waiting_for_check_;
@@ -244,6 +260,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   const uint64_t etag_seed_;
   uint64_t version_ = 0;
   size_t adoptions_due_ = 0;  // of snapshots that were posted, one for each worker
+  bool resolving_ = false;    // a configuration waits for its names
   bool reload_waits_ = false;
   uint64_t announced_version_ = 0;  // told to the service manager when all workers have it
   int64_t published_ms_ = 0;

@@ -32,7 +32,7 @@ AdminState to_state(admin::WantedState state) {
 }
 
 Unexpected<Refusal> refused(int status, std::string message, std::string path = "") {
-  return {Refusal{status, std::move(message), std::move(path), {}}};
+  return {Refusal{status, std::move(message), std::move(path), {}, ""}};
 }
 
 const ServerConfig* find_entry(const Config& config, const Overlay::Key& key) {
@@ -77,22 +77,30 @@ void Process::change(Overlay overlay, const admin::Outcome& outcome) {
   acknowledge(outcome);
 }
 
-Result<Process::Found, Refusal> Process::find_server(const std::string& id) {
-  for (const ServerReport& server : registry_.report(monotonic_ms())) {
-    if (server.id != id) continue;
-    Server* found = registry_.find(server.pool, server.name);
-    auto pool = config_->pools.find(server.pool);
-    if (found == nullptr || pool == config_->pools.end()) break;
-    const ServerConfig* entry = entry_of(pool->second, server.name);
-    if (entry != nullptr) return Found{found, {server.pool, entry->name}};
+Result<Process::Found, Refusal> Process::find_server(const std::string& id) const {
+  std::optional<Found> found;
+  registry_.for_each([&](Server& server, const PoolConfig&) {
+    if (found || server_id(server.pool(), server.name()) != id) return;
+    auto pool = config_->pools.find(server.pool());
+    if (pool == config_->pools.end()) return;
+    const ServerConfig* entry = entry_of(pool->second, server.name());
+    if (entry != nullptr) found = Found{&server, {server.pool(), entry->name}};
+  });
+  for (const Unresolved& one : unresolved()) {
+    if (server_id(*one.pool, one.entry->name) == id)
+      found = Found{nullptr, {*one.pool, one.entry->name}};
   }
-  return refused(409, "the server is on its way out");
+  if (!found) return refused(409, "the server is on its way out");
+  return *found;
 }
 
 void Process::set_state(const std::string& id, admin::WantedState wanted,
                         const admin::Outcome& outcome) {
   auto found = find_server(id);
   if (!found) return outcome(Unexpected{found.error()});
+  if (found->server == nullptr) {
+    return outcome(refused(409, "its name has no address yet, so there is nothing to take out"));
+  }
   Server& server = *found->server;
   AdminState state = to_state(wanted);
   if (state == AdminState::ready) {
@@ -195,24 +203,11 @@ void Process::tell_checked(const Overlay::Key& key) {
   if (waiting.empty()) return;
   publish();
   when_everywhere([this, key, reply = waiting.mapped()->reply] {
-    const ServerConfig* entry = find_entry(*config_, key);
-    if (entry == nullptr) return reply(refused(409, "the server was removed again"));
     for (const admin::ServerView& view : servers()) {
       if (view.pool != key.first || view.status == "draining") continue;
       if (view.name == key.second || view.name.starts_with(key.second + "/")) return reply(view);
     }
-    // A host name that does not resolve yet.
-    admin::ServerView view;
-    view.id = server_id(key.first, key.second);
-    view.pool = key.first;
-    view.name = key.second;
-    view.host = entry->host;
-    view.port = entry->address.port();
-    view.weight = entry->weight;
-    view.backup = entry->backup;
-    view.status = to_string(ServerStatus::unknown);
-    view.added_at = unix_ms();
-    reply(view);
+    reply(refused(409, "the server was removed again"));
   });
   loop_.retire(std::move(waiting.mapped()));  // its timer may be what called
 }
@@ -238,12 +233,6 @@ void Process::reload(const admin::Outcome& outcome) {
   if (terminating_) return outcome(refused(503, "lb is ending"));
   waiting_for_reload_.push_back(outcome);
   reload();
-}
-
-// Those who asked while one was under way get the outcome of the next, which that one began.
-void Process::answer_reloads(const Result<Done, Refusal>& outcome) {
-  if (reload_waits_) return;
-  for (const admin::Outcome& waiting : std::exchange(waiting_for_reload_, {})) waiting(outcome);
 }
 
 std::optional<HealthCheckConfig> Process::own_check(const Server& server) const {

@@ -19,7 +19,7 @@ constexpr const char* kSource = "PUT /api/config";
 
 Unexpected<admin::Refusal> refused(int status, std::string message, std::string path = "",
                                    std::vector<ConfigProblem> problems = {}) {
-  return {admin::Refusal{status, std::move(message), std::move(path), std::move(problems)}};
+  return {admin::Refusal{status, std::move(message), std::move(path), std::move(problems), ""}};
 }
 
 std::string in_words(const ConfigProblem& problem) {
@@ -38,36 +38,30 @@ Unexpected<admin::Refusal> refused(SentConfigError error) {
 }  // namespace
 
 void Process::reload() {
-  if (terminating_) return;
-  // Until every worker has let go of what the last reload removed, its addresses are taken.
-  reload_waits_ = adoptions_due_ > 0;
-  if (reload_waits_) return;
+  reload_waits_ = is_busy() && !terminating_;
+  if (reload_waits_ || terminating_) return;
+  Outcomes asked = std::exchange(waiting_for_reload_, {});
   notify_reloading();
   auto loaded = source_.load();
   if (!loaded) {
     for (const ConfigProblem& problem : loaded.error()) {
       log::error("{}", problem.to_string(source_.name));
     }
-    return refuse(source_.name + ": not reloaded", std::move(loaded.error()));
+    return refuse(source_.name + ": not reloaded", asked, std::move(loaded.error()));
   }
   warn(loaded->warnings);
   if (auto possible = check_reload(loaded->config); !possible) {
-    return refuse(source_.name + ": " + possible.error().message);
+    return refuse(source_.name + ": " + possible.error().message, asked);
   }
-  // While the first configuration waits for its names it cannot stay, should this one fail.
-  if (version_ == 0) {
-    if (auto applied = apply_file(*file_, overlay_); !applied)
-      return refuse(applied.error().message);
-  }
-  take_up(std::move(*loaded), false);
+  take_up(std::move(*loaded), std::move(asked), false);
 }
 
-void Process::take_up(LoadedConfig loaded, bool is_first) {
+void Process::take_up(LoadedConfig loaded, Outcomes asked, bool is_first) {
   auto shared = std::make_shared<LoadedConfig>(std::move(loaded));
-  when_resolved(shared->config, [this, shared, is_first] {
+  when_resolved(shared->config, [this, shared, asked = std::move(asked), is_first] {
     if (terminating_) return;
     if (auto applied = apply_file(std::move(shared->config), overlay_); !applied) {
-      return refuse(source_.name + ": " + applied.error().message);
+      return refuse(source_.name + ": " + applied.error().message, asked);
     }
     announced_version_ = version_;
     if (is_first) return;
@@ -76,16 +70,20 @@ void Process::take_up(LoadedConfig loaded, bool is_first) {
     log::info("{}: reloaded", source_.name);
     ++reloads_;
     tell_event(admin::EventView::Kind::reload, "reloaded", source_.name);
-    acknowledge([this](const auto& outcome) { answer_reloads(outcome); });
+    acknowledge([asked](const auto& outcome) {
+      for (const admin::Outcome& one : asked) one(outcome);
+    });
   });
 }
 
-void Process::refuse(const std::string& message, std::vector<ConfigProblem> problems) {
+void Process::refuse(const std::string& message, const Outcomes& asked,
+                     std::vector<ConfigProblem> problems) {
   log::error("{}; the running configuration stays", message);
   ++failed_reloads_;
   tell_event(admin::EventView::Kind::reload, "refused", message);
   notify_service("READY=1");
-  answer_reloads(Unexpected{admin::Refusal{400, message, "", std::move(problems)}});
+  admin::Refusal refusal{400, message, "", std::move(problems), source_.name};
+  for (const admin::Outcome& one : asked) one(Unexpected{refusal});
 }
 
 Status<> Process::apply_file(Config file, Overlay overlay) {
@@ -118,15 +116,20 @@ void Process::replace_config(const admin::NewConfig& config,
   if (terminating_) return reply(refused(503, "lb is ending"));
   if (version_ == 0) return reply(refused(503, "lb is starting; try again in a moment"));
   waiting_to_replace_.push_back([this, config, reply] { load_replacement(config, reply); });
-  replace_next();
+  go_on();
 }
 
-// Until every worker has let go of what the last configuration removed, its addresses are taken.
-void Process::replace_next() {
-  while (adoptions_due_ == 0 && !waiting_to_replace_.empty()) {
-    auto next = std::move(waiting_to_replace_.front());
-    waiting_to_replace_.pop_front();
-    next();
+void Process::go_on() {
+  while (!is_busy()) {
+    if (reload_waits_) {
+      reload();
+    } else if (!waiting_to_replace_.empty()) {
+      auto next = std::move(waiting_to_replace_.front());
+      waiting_to_replace_.pop_front();
+      next();
+    } else {
+      return;
+    }
   }
 }
 

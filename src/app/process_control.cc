@@ -41,6 +41,21 @@ admin::ServerView to_view(const ServerReport& server) {
   return view;
 }
 
+// One whose name has no address yet.
+admin::ServerView to_view(const std::string& pool, const ServerConfig& entry) {
+  admin::ServerView view;
+  view.id = server_id(pool, entry.name);
+  view.pool = pool;
+  view.name = entry.name;
+  view.host = entry.host;
+  view.port = entry.address.port();
+  view.weight = entry.weight;
+  view.backup = entry.backup;
+  view.status = to_string(ServerStatus::unknown);
+  view.is_usable = false;
+  return view;
+}
+
 void add_figures(admin::ListenerView& view, const ListenerStats::Sum& sum) {
   view.total_connections = sum.connections;
   view.total_requests = sum.requests;
@@ -57,6 +72,13 @@ void add_figures(admin::ListenerView& view, const ListenerStats::Sum& sum) {
     view.requests.push_back({route, pool, server, status, count});
   }
   for (const auto& [route, latency] : sum.by_route.latency) view.routes.emplace(route, latency);
+}
+
+void add_work(RateWindow::Sample& sample, const ListenerStats& stats) {
+  ListenerStats::Sum sum = stats.sum();
+  sample.requests += sum.requests;
+  sample.answers += sum.first_byte.count();
+  sample.answers_us += sum.first_byte.sum_us();
 }
 
 void add_drops(admin::ListenerView& view, const DatagramLimits& limits) {
@@ -85,14 +107,19 @@ int64_t Process::uptime_ms() const {
 }
 
 RateWindow::Sample Process::work_so_far() const {
-  RateWindow::Sample sample{.at_ms = monotonic_ms()};
-  for (const auto& [name, stats] : listener_stats_) {
-    ListenerStats::Sum sum = stats->sum();
-    sample.requests += sum.requests;
-    sample.answers += sum.first_byte.count();
-    sample.answers_us += sum.first_byte.sum_us();
-  }
+  RateWindow::Sample sample = forgotten_work_;
+  sample.at_ms = monotonic_ms();
+  for (const auto& [name, stats] : listener_stats_) add_work(sample, *stats);
   return sample;
+}
+
+// Of listeners that are gone, once no session counts there any more.
+void Process::forget_stats() {
+  std::erase_if(listener_stats_, [this](const auto& one) {
+    bool is_over = !config_->listeners.contains(one.first) && one.second.use_count() == 1;
+    if (is_over) add_work(forgotten_work_, *one.second);
+    return is_over;
+  });
 }
 
 admin::ProcessView Process::process() const {
@@ -150,9 +177,10 @@ std::vector<admin::PoolView> Process::pools() const {
     for (const std::string& pool : pools_of(listener)) views[pool].listeners.push_back(name);
   }
   registry_.for_each([&](const Server&, const PoolConfig& pool) { ++views[pool.name].servers; });
-  for (const ServerReport& server : registry_.report(monotonic_ms())) {
-    if (server.weight > 0 && is_usable(server.status)) ++views[server.pool].usable_servers;
-  }
+  for (const Unresolved& one : unresolved()) ++views[*one.pool].servers;
+  registry_.for_each_status([&](const std::string& pool, ServerStatus status, uint32_t weight) {
+    if (weight > 0 && is_usable(status)) ++views[pool].usable_servers;
+  });
   std::vector<admin::PoolView> list;
   for (auto& [name, view] : views) list.push_back(std::move(view));
   return list;
@@ -212,15 +240,38 @@ std::vector<admin::ServerView> Process::servers() const {
   for (const ServerReport& server : registry_.report(monotonic_ms())) {
     views.push_back(to_view(server));
   }
+  for (const Unresolved& one : unresolved()) views.push_back(to_view(*one.pool, *one.entry));
   return views;
+}
+
+std::map<std::string, size_t> Process::server_statuses() const {
+  std::map<std::string, size_t> counts;
+  registry_.for_each_status(
+      [&](const std::string&, ServerStatus status, uint32_t) { ++counts[to_string(status)]; });
+  if (size_t count = unresolved().size()) counts[to_string(ServerStatus::unknown)] += count;
+  return counts;
+}
+
+std::vector<Process::Unresolved> Process::unresolved() const {
+  std::vector<Unresolved> found;
+  for (const auto& [name, pool] : config_->pools) {
+    for (const ServerConfig& entry : pool.servers) {
+      if (!entry.host.empty() && !names_.is_resolved(entry.host)) found.push_back({&name, &entry});
+    }
+  }
+  return found;
 }
 
 std::optional<admin::ServerHealthView> Process::server_health(const std::string& id) const {
   auto servers = registry_.report(monotonic_ms());
   auto found = std::find_if(servers.begin(), servers.end(),
                             [&](const ServerReport& server) { return server.id == id; });
-  if (found == servers.end()) return {};
   admin::ServerHealthView view;
+  view.status = to_string(ServerStatus::unknown);
+  auto is_it = [&](const Unresolved& one) { return server_id(*one.pool, one.entry->name) == id; };
+  auto nameless = unresolved();
+  if (std::any_of(nameless.begin(), nameless.end(), is_it)) return view;
+  if (found == servers.end()) return {};
   view.status = to_string(found->status);
   if (found->last_check) {
     const CheckRecord& check = *found->last_check;

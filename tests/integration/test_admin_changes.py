@@ -74,6 +74,32 @@ def test_an_added_server_that_fails_its_check_is_there_all_the_same(lb, server, 
 
 
 @pytest.mark.fast
+def test_one_that_is_checked_already_is_there_at_once(lb, server, admin):
+    a = server(names_itself("a"))
+    lb(with_admin(admin, pool={"health_check": {"interval": "1h"}}, a=a))
+    wait_until(lambda: admin.server("a")["lastHealthCheck"], "it was checked")
+    reply = add(admin, a, name="twin")
+    assert reply.status == 201 and reply.data["status"] == "healthy"
+    assert reply.data["lastHealthCheck"] == admin.server("a")["lastHealthCheck"]
+
+
+@pytest.mark.fast
+def test_one_whose_name_never_resolves_is_listed_and_can_be_removed(lb, server, admin):
+    lb(with_admin(admin, pool={"health_check": {"timeout": "50ms"}}, a=server(names_itself("a"))))
+    reply = admin.ask("POST", "/api/servers", {"host": "typo.invalid", "port": 81, "name": "b"})
+    assert reply.status == 201 and reply.data["status"] == "unknown"
+    assert admin.server("b") == reply.data and reply.data["host"] == "typo.invalid"
+    path = f"/api/servers/{reply.data['serverId']}"
+    assert admin.get(f"{path}/health").data == {"status": "unknown", "lastCheck": None, "history": []}
+    assert admin.put(f"{path}/weight", {"weight": 3}).data["weight"] == 3
+    assert admin.put(f"{path}/state", {"state": "drain"}).status == 409
+    assert admin.get("/api/health").json["servers"]["total"] == 2
+    assert run_lb("remove", "back/b", "--admin", admin.address).returncode == 0
+    assert [each["name"] for each in admin.get("/api/servers").data] == ["a"]
+    assert admin.get("/api/health").json["servers"]["total"] == 1
+
+
+@pytest.mark.fast
 def test_an_added_server_may_have_a_check_of_its_own(lb, server, admin):
     def http(connection):
         connection.receive_line()
@@ -167,7 +193,9 @@ def test_a_reload_tells_what_is_wrong(lb, server, admin):
     assert [(error["line"], error["column"], error["path"]) for error in reply.json["errors"]] == [
         (1, 1, "listeners"), (2, 1, "pools"), (3, 1, "whatever")]
     done = run_lb("reload", "--admin", admin.address)
-    assert done.returncode == 1 and "3:1: whatever: unknown key" in done.stderr
+    assert done.returncode == 1 and "\nlb.yaml:3:1: whatever: unknown key" in done.stderr
+    reply = admin.ask("POST", "/api/reload", {"file": "other.yaml"})
+    assert reply.status == 400 and reply.json["path"] == "file"
     assert hears_times(proxy, 2) == ["b", "b"]
 
 

@@ -24,6 +24,7 @@ class FakeControl final : public ControlApi {
       server.host = "10.0.0.1";
       server.port = 8080;
       server.status = "healthy";
+      server.added_at = 0;
       server_views.push_back(server);
     }
     server_views[1].pool = "db";
@@ -33,6 +34,11 @@ class FakeControl final : public ControlApi {
   ProcessView process() const override { return {.version = "1.2.3", .workers = 2}; }
   std::vector<PoolView> pools() const override { return pool_views; }
   std::vector<ServerView> servers() const override { return server_views; }
+  std::map<std::string, size_t> server_statuses() const override {
+    std::map<std::string, size_t> counts;
+    for (const ServerView& server : server_views) ++counts[server.status];
+    return counts;
+  }
   std::optional<SessionsView> sessions(const std::string& pool, size_t at_most) const override {
     if (pool == "none") return {};
     SessionsView view{3, {}};

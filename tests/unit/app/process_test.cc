@@ -84,5 +84,27 @@ TEST_F(ProcessTest, ReloadsThatComeTooFastAreOne) {
   }));
 }
 
+TEST_F(ProcessTest, EveryReloadHearsItsOwnOutcome) {
+  std::string file = listening_at({free_address()});
+  std::vector<std::string> texts = {file, file, "nonsense: 1\n"};
+  std::vector<std::string> heard;
+  auto note = [&](const char* what) {
+    return [&heard, what](const auto& outcome) {
+      heard.push_back(std::string(what) + (outcome ? " holds" : " is refused"));
+    };
+  };
+  EXPECT_TRUE(run(texts, [&](Process& process) {
+    if (reloads_ == 0) {
+      process.reload(note("first"));
+      process.reload(note("second"));
+      process.reload(note("third"));
+      process.replace_config({file, [](const std::string&) { return true; }}, note("sent"));
+    }
+    return heard.size() == 4;
+  }));
+  EXPECT_EQ(heard, std::vector<std::string>(
+                       {"first holds", "second is refused", "third is refused", "sent holds"}));
+}
+
 }  // namespace
 }  // namespace lb
