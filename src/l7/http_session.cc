@@ -155,8 +155,9 @@ bool HttpSession::wants_bytes() const {
     case At::head:
       return true;
     case At::exchange:
-      // Behind the body nothing is read but the client's end, so that we learn of it.
-      return !paused_ && (!body_done_ || work_->in.empty());
+      // Behind the body nothing is read but the client's end, so that we learn of it; after a
+      // switch of protocols that was its end.
+      return !paused_ && (!body_done_ || (!raw_ && work_->in.empty()));
     default:
       return false;
   }
