@@ -264,7 +264,7 @@ def test_pipelined_requests_are_answered_however_many_they_are(lb):
 
 @pytest.mark.fast
 def test_what_comes_late_takes_nothing_of_a_response_away(lb, server):
-    body = bytes(3_000_000)
+    body = bytes(300_000)
     proxy = lb(http_config(server(serves(lambda _: response(body)))))
     client = proxy.connect()
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
