@@ -32,9 +32,9 @@ RedisClient::Settings settings_of(const StickyStoreConfig& config, std::string c
 std::shared_ptr<RedisStore> RedisStore::make(EventLoop& loop, Mailbox& mailbox,
                                              const PoolConfig& pool,
                                              std::shared_ptr<StickyTable> table,
-                                             std::shared_ptr<const TlsClientContext> tls) {
+                                             const std::shared_ptr<const TlsClientContext>& tls) {
   std::shared_ptr<RedisStore> store(
-      new RedisStore(loop, mailbox, pool, std::move(table), std::move(tls)),
+      new RedisStore(loop, mailbox, pool, std::move(table), tls),
       [&mailbox](RedisStore* last) { mailbox.post([own = std::unique_ptr<RedisStore>(last)] {}); });
   store->commands_.start();
   store->messages_.start();
@@ -43,7 +43,7 @@ std::shared_ptr<RedisStore> RedisStore::make(EventLoop& loop, Mailbox& mailbox,
 
 RedisStore::RedisStore(EventLoop& loop, Mailbox& mailbox, const PoolConfig& pool,
                        std::shared_ptr<StickyTable> table,
-                       std::shared_ptr<const TlsClientContext> tls)
+                       const std::shared_ptr<const TlsClientContext>& tls)
     : mailbox_(mailbox),
       pool_(pool.name),
       prefix_(fmt::format("{}{}:", pool.sticky->store->prefix, pool.name)),

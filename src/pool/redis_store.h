@@ -30,7 +30,7 @@ class RedisStore final : public StickyStore, public std::enable_shared_from_this
   // control thread, whose `loop` and `mailbox` these are.
   static std::shared_ptr<RedisStore> make(EventLoop& loop, Mailbox& mailbox, const PoolConfig& pool,
                                           std::shared_ptr<StickyTable> table,
-                                          std::shared_ptr<const TlsClientContext> tls);
+                                          const std::shared_ptr<const TlsClientContext>& tls);
 
   bool is_up() const override { return up_.load(std::memory_order_relaxed); }
   int64_t timeout_ms() const override { return timeout_ms_; }
@@ -42,7 +42,8 @@ class RedisStore final : public StickyStore, public std::enable_shared_from_this
 
  private:
   RedisStore(EventLoop& loop, Mailbox& mailbox, const PoolConfig& pool,
-             std::shared_ptr<StickyTable> table, std::shared_ptr<const TlsClientContext> tls);
+             std::shared_ptr<StickyTable> table,
+             const std::shared_ptr<const TlsClientContext>& tls);
 
   void connection_changed(const std::string& why);
   void look_up(const StickyKey& key, const std::shared_ptr<StoreQuestion>& question);
