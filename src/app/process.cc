@@ -178,7 +178,8 @@ void Process::when_resolved(const Config& config, std::function<void()> callback
   names_.when_answered(hosts, kFirstAnswers, [this, callback = std::move(callback)] {
     resolving_ = false;
     callback();
-    mailbox_.post([this] { go_on(); });
+    // Else the last worker that takes it up sees to it.
+    if (!is_busy()) mailbox_.post([this] { go_on(); });
   });
 }
 
@@ -430,8 +431,10 @@ void Process::adopted() {
   registry_.collect();
   --adoptions_due_;
   tell_waiting();
-  // Posted: the snapshot that the last worker sent back is freed after this.
-  if (reload_waits_ || !waiting_to_replace_.empty()) mailbox_.post([this] { go_on(); });
+  // Posted, and by the last one alone: the snapshot that it sent back is freed after this, and with
+  // it what holds addresses that are gone.
+  bool waits = reload_waits_ || !waiting_to_replace_.empty();
+  if (adoptions_due_ == 0 && waits) mailbox_.post([this] { go_on(); });
   if (announced_version_ == 0 || version_everywhere() < announced_version_) return;
   announced_version_ = 0;
   if (terminating_) return;
