@@ -3,11 +3,13 @@
 
 import pathlib
 import re
+import select
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 
 from lbtest.connection import TIMEOUT_S, Connection, parse
 
@@ -69,18 +71,48 @@ class Authority:
         return context
 
     def connect(self, address, name="app.example", context=None, session=None):
-        """A TLS client's connection; its socket is an ssl.SSLSocket."""
+        """A TLS client's connection."""
         family, target = parse(address)
         raw = socket.socket(family, socket.SOCK_STREAM)
         raw.settimeout(TIMEOUT_S)
         raw.connect(target)
         context = context or self.client()
         context.check_hostname = bool(name)
-        return Connection(context.wrap_socket(raw, server_hostname=name, session=session,
-                                              suppress_ragged_eofs=False))
+        return TlsConnection(context.wrap_socket(raw, server_hostname=name, session=session,
+                                                 suppress_ragged_eofs=False))
 
     def remove(self):
         shutil.rmtree(self.directory)
+
+
+class TlsConnection(Connection):
+    """Its socket is an ssl.SSLSocket. One thread may send while another receives: the socket alone
+    would let two threads into one connection of OpenSSL (Python before 3.13), which breaks it."""
+
+    def __init__(self, secured):
+        super().__init__(secured)
+        self._turn = threading.Lock()
+
+    def _send_some(self, data):
+        return self._in_turns(lambda: self.socket.send(data))
+
+    def _receive_some(self, size):
+        return self._in_turns(lambda: self.socket.recv(size))
+
+    def _in_turns(self, call):
+        while True:
+            with self._turn:
+                self.socket.settimeout(0)
+                try:
+                    return call()
+                except ssl.SSLWantReadError:
+                    waits = [self.socket], []
+                except ssl.SSLWantWriteError:
+                    waits = [], [self.socket]
+                finally:
+                    self.socket.settimeout(TIMEOUT_S)
+            if not any(select.select(*waits, [], TIMEOUT_S)):
+                raise TimeoutError("timed out")
 
 
 def s_client(address, *options, said=b""):

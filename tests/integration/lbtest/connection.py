@@ -72,15 +72,23 @@ class Connection:
     def peer(self):
         return written(self.socket.getpeername())
 
+    def _send_some(self, data):
+        return self.socket.send(data)
+
+    def _receive_some(self, size):
+        return self.socket.recv(size)
+
     def send(self, data):
-        self.socket.sendall(data)
+        data = memoryview(data)
+        while data:
+            data = data[self._send_some(data):]
         return self
 
     def receive(self, size):
         """Exactly so many bytes."""
         data = bytearray()
         while len(data) < size:
-            piece = self.socket.recv(size - len(data))
+            piece = self._receive_some(size - len(data))
             assert piece, f"the peer finished after {len(data)} of {size} bytes: {bytes(data)!r}"
             data += piece
         return bytes(data)
@@ -95,7 +103,7 @@ class Connection:
     def receive_all(self):
         """Everything until the peer finishes."""
         data = bytearray()
-        while piece := self.socket.recv(65536):
+        while piece := self._receive_some(65536):
             data += piece
         return bytes(data)
 
