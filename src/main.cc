@@ -97,6 +97,7 @@ struct OneLineCommands {
 struct AdminCommands {
   std::string address;
   std::string token_file;
+  std::string ca_file;
   std::string pool;
   std::string server;
   bool json = false;
@@ -128,7 +129,7 @@ struct AdminCommands {
     add->add_option("--check-path", added.check_path, "an http check of its own: /health");
     add->add_option("--check-interval", added.check_interval, "how often it is checked: 500ms");
     reload = subcommand(app, "reload", "read the configuration file again; tells what is wrong");
-    top = connection(app.add_subcommand("top", "what a running lb does, live; q ends it"));
+    top = subcommand(app, "top", "what a running lb does, live; q ends it");
   }
 
   bool parsed() const {
@@ -139,7 +140,7 @@ struct AdminCommands {
   }
 
   int run() const {
-    auto target = lb::admin::find_target(address, token_file);
+    auto target = lb::admin::find_target(address, token_file, ca_file);
     auto code = target ? run(*target) : lb::Result<int>(lb::Unexpected{target.error()});
     if (code) return *code;
     fmt::print(stderr, "lb: {}\n", code.error().message);
@@ -147,16 +148,15 @@ struct AdminCommands {
   }
 
  private:
-  CLI::App* connection(CLI::App* command) {
+  CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& what) {
+    CLI::App* command = app.add_subcommand(name, what);
     command->add_option("--admin", address,
                         "its admin address (default: LB_ADMIN, else 127.0.0.1:9900)");
     command->add_option("--token-file", token_file,
                         "a file with its admin.token (default: LB_ADMIN_TOKEN)");
-    return command;
-  }
-
-  CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& what) {
-    CLI::App* command = connection(app.add_subcommand(name, what));
+    command->add_option("--ca", ca_file,
+                        "for https://: a file with the authority of its certificate (default: "
+                        "LB_ADMIN_CA, else this system's)");
     command->add_flag("--json", json, "JSON instead of a table");
     return command;
   }
@@ -167,7 +167,7 @@ struct AdminCommands {
     if (add->parsed()) return lb::admin::add_server(target, added, json);
     if (remove->parsed()) return lb::admin::remove_server(target, server, json);
     if (reload->parsed()) return lb::admin::reload(target, json);
-    if (top->parsed()) return lb::admin::run_top(target);
+    if (top->parsed()) return lb::admin::run_top(target, json);
     return lb::admin::set_server_state(target, server, drain->parsed() ? "drain" : "ready", json);
   }
 };

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "admin/api.h"
 #include "admin/http_server.h"
@@ -16,18 +17,24 @@ namespace lb::admin {
 // up. Control thread.
 class AdminServer {
  public:
+  using TlsContext = std::shared_ptr<const TlsServerContext>;  // null: in clear
+
   static Result<std::unique_ptr<AdminServer>> open(EventLoop& loop, ControlApi& control,
-                                                   const AdminConfig& config);
+                                                   const AdminConfig& config, TlsContext tls);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
 
-  // Token and hosts of a reload.
-  void set_access(const AdminConfig& config) { api_.set_access(config); }
+  // Token, hosts and certificate of a reload.
+  void set_access(const AdminConfig& config, TlsContext tls) {
+    api_.set_access(config);
+    http_.set_tls(std::move(tls));
+  }
   void publish(const EventView& event) { api_.publish(event); }
 
  private:
-  AdminServer(EventLoop& loop, ControlApi& control, const AdminConfig& config, Fd listener);
+  AdminServer(EventLoop& loop, ControlApi& control, const AdminConfig& config, TlsContext tls,
+              Fd listener);
 
   const Address address_;
   Api api_;

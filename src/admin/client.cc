@@ -18,6 +18,8 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "net/socket.h"
+#include "net/stream.h"
+#include "net/tls_context.h"
 
 namespace lb::admin {
 
@@ -61,20 +63,34 @@ class Exchange {
   int connect(const Address& address) {
     auto fd = connect_stream(address, nullptr);
     if (!fd) return fd.error();
-    fd_ = std::move(*fd);
+    stream_ = Stream(std::move(*fd));
     if (!wait(POLLOUT)) return ETIMEDOUT;
-    return address.is_unix() ? 0 : connect_state(fd_.get());
+    return address.is_unix() ? 0 : connect_state(stream_.fd());
+  }
+
+  // TLS from here on, with the server called `name`. "" or why there is none.
+  std::string shake_hands(const TlsClientContext& tls, std::string_view name) {
+    Fd fd = stream_.take_fd();
+    auto session = tls.open(fd.get(), name);
+    stream_ = Stream(std::move(fd), std::move(session));
+    while (true) {
+      Transfer step = stream_.handshake();
+      if (step.outcome == Transfer::Outcome::done) return "";
+      if (is_over(step)) {
+        std::string why = stream_.reason();
+        return why.empty() ? "the connection was closed" : why;
+      }
+      if (!wait_for(step)) return "no answer in time";
+    }
   }
 
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
-      ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent > 0) {
-        bytes.remove_prefix(static_cast<size_t>(sent));
-      } else if (errno != EAGAIN || !wait(POLLOUT)) {
-        // It may have answered before it had read everything.
-        return errno == EPIPE || errno == ECONNRESET;
-      }
+      Transfer sent = stream_.write(bytes);
+      bytes.remove_prefix(sent.bytes);
+      // It may have answered before it had read everything.
+      if (is_over(sent)) return stream_.error() == EPIPE || stream_.error() == ECONNRESET;
+      if (sent.outcome != Transfer::Outcome::done && !wait_for(sent)) return false;
     }
     return true;
   }
@@ -83,29 +99,47 @@ class Exchange {
   bool receive(std::string& bytes) {
     std::vector<char> block(65'536);
     while (bytes.size() <= kMostAnswerBytes) {
-      ssize_t count = recv(fd_.get(), block.data(), block.size(), 0);
-      if (count == 0) return true;
-      if (count > 0) {
-        bytes.append(block.data(), static_cast<size_t>(count));
+      Transfer got = stream_.read(block);
+      if (got.outcome == Transfer::Outcome::end) return true;
+      if (got.outcome == Transfer::Outcome::done) {
+        bytes.append(block.data(), got.bytes);
         bool is_http = bytes.starts_with(std::string_view("HTTP/").substr(0, bytes.size()));
         if (!is_http) return true;
-      } else if (errno != EAGAIN || !wait(POLLIN)) {
-        return !bytes.empty() && errno == ECONNRESET;
+      } else if (is_over(got)) {
+        return !bytes.empty() && stream_.error() == ECONNRESET;
+      } else if (!wait_for(got)) {
+        return false;
       }
     }
     return false;
   }
 
  private:
+  static bool is_over(const Transfer& step) {
+    return step.outcome == Transfer::Outcome::failed || step.outcome == Transfer::Outcome::cut ||
+           step.outcome == Transfer::Outcome::end;
+  }
+  bool wait_for(const Transfer& step) {
+    return wait(step.outcome == Transfer::Outcome::wants_write ? POLLOUT : POLLIN);
+  }
   bool wait(short what) {
     int64_t left_ms = deadline_ms_ - monotonic_ms();
-    pollfd waiting{.fd = fd_.get(), .events = what, .revents = 0};
+    pollfd waiting{.fd = stream_.fd(), .events = what, .revents = 0};
     return left_ms > 0 && poll(&waiting, 1, static_cast<int>(left_ms)) == 1;
   }
 
   const int64_t deadline_ms_;
-  Fd fd_;
+  Stream stream_;
 };
+
+// "" or what is wrong.
+std::string shake_hands(const AdminTarget& target, Exchange& exchange) {
+  auto context = TlsClientContext::make({.ca_file = target.ca_file});
+  if (!context) return context.error().message;
+  std::string_view host = std::string_view(target.address).substr(0, target.address.rfind(':'));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return exchange.shake_hands(**context, host);
+}
 
 std::string request_text(const AdminTarget& target, std::string_view method, std::string_view path,
                          const Json& body) {
@@ -169,6 +203,10 @@ Result<Json> call_api(const AdminTarget& target, std::string_view method, std::s
   }
   if (error != 0)
     return fail(fmt::format("cannot connect to {}: {}", target.address, reason(error)));
+  if (target.tls) {
+    std::string problem = shake_hands(target, exchange);
+    if (!problem.empty()) return fail(fmt::format("{}: {}", target.address, problem));
+  }
   std::string answer;
   bool is_done =
       exchange.send(request_text(target, method, path, body)) && exchange.receive(answer);

@@ -13,6 +13,8 @@ namespace lb::admin {
 struct AdminTarget {
   std::string address;  // 127.0.0.1:9900, localhost:9900, unix:/run/lb/admin.sock
   std::string token;    // empty: none
+  bool tls = false;
+  std::string ca_file = {};  // PEM; empty: the authorities of this system
 };
 
 // One call of the API from the command line: blocking, on a connection of its own. Yields the

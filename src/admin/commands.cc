@@ -26,10 +26,6 @@ std::string from_environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-void print_json(const Json& json) {
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
-}
-
 // A field of an answer as text: the other side may be another version, so nothing is certain.
 std::string text_of(const Json& object, const char* name) {
   auto found = object.is_object() ? object.find(name) : object.end();
@@ -95,12 +91,20 @@ Result<Json> find_server(const AdminTarget& target, const std::string& wanted) {
 
 }  // namespace
 
-Result<AdminTarget> find_target(const std::string& address, const std::string& token_file) {
+void print_json(const Json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+Result<AdminTarget> find_target(const std::string& address, const std::string& token_file,
+                                const std::string& ca_file) {
   AdminTarget target;
   target.address = address.empty() ? from_environment("LB_ADMIN") : address;
   if (target.address.empty()) target.address = kDefaultAddress;
+  target.tls = target.address.starts_with("https://");
+  if (target.tls) target.address.erase(0, 8);
   if (target.address.starts_with("http://")) target.address.erase(0, 7);
   if (target.address.ends_with('/')) target.address.pop_back();
+  target.ca_file = ca_file.empty() ? from_environment("LB_ADMIN_CA") : ca_file;
   target.token = from_environment("LB_ADMIN_TOKEN");
   if (token_file.empty()) return target;
   auto bytes = config::read_file(token_file, kLongestToken);

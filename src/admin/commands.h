@@ -12,8 +12,11 @@ namespace lb::admin {
 // The commands that talk to a running balancer. Each prints what it found, for people or as JSON,
 // and returns an exit code, or the error that is to be told.
 
-// What `--admin` and `--token-file` say, else the environment, else the default address.
-Result<AdminTarget> find_target(const std::string& address, const std::string& token_file);
+void print_json(const Json& json);
+
+// What `--admin`, `--token-file` and `--ca` say, else the environment, else the default address.
+Result<AdminTarget> find_target(const std::string& address, const std::string& token_file,
+                                const std::string& ca_file);
 
 // 1 when no pool that a listener uses has a usable server.
 Result<int> show_status(const AdminTarget& target, bool as_json);

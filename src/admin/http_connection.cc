@@ -70,8 +70,10 @@ void HttpConnection::go_on() {
 }
 
 void HttpConnection::shake_hands() {
+  Transfer step{};
+  if (!server_.shake_hands([&] { step = stream_.handshake(); })) return;
   read_wants_write_ = write_wants_read_ = false;
-  switch (stream_.handshake().outcome) {
+  switch (step.outcome) {
     case Outcome::done:
       state_ = State::reading;
       return;
@@ -81,8 +83,16 @@ void HttpConnection::shake_hands() {
       read_wants_write_ = true;
       return;
     default:
+      if (stream_.is_tls() && stream_.tls()->heard_http()) return refuse_plain_http();
       return end();
   }
+}
+
+// In clear too: somebody who took the wrong scheme is to read why.
+void HttpConnection::refuse_plain_http() {
+  Fd client = stream_.take_fd();
+  stream_ = Stream(std::move(client));
+  refuse(server_.handler().error(400, "plain HTTP where TLS is spoken; use https://"));
 }
 
 void HttpConnection::flush() {

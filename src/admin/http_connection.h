@@ -97,6 +97,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
 
   void go_on();
   void shake_hands();
+  void refuse_plain_http();
   void flush();
   void read();
   bool read_some();

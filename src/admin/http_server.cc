@@ -39,7 +39,10 @@ void HttpServer::on_acceptable() {
       return accept_again_.start(kPauseWithoutDescriptors);
     }
     if (!make_room()) continue;
-    auto connection = std::make_shared<HttpConnection>(*this, loop_, Stream(std::move(fd)));
+    auto session = tls_ ? tls_->accept(fd.get()) : nullptr;
+    if (tls_ && !session) continue;
+    auto connection =
+        std::make_shared<HttpConnection>(*this, loop_, Stream(std::move(fd), std::move(session)));
     connections_.push_back(connection);
     connection->start();
   }

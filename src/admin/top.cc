@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "admin/commands.h"
 #include "admin/table.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -189,9 +190,13 @@ std::string top_screen(const TopSample& now, const TopSample& before, size_t row
   return screen;
 }
 
-Result<int> run_top(const AdminTarget& target) {
+Result<int> run_top(const AdminTarget& target, bool as_json) {
   auto before = take_sample(target);
   if (!before) return Unexpected{before.error()};
+  if (as_json) {
+    print_json({{"metrics", before->metrics}, {"servers", before->servers}});
+    return 0;
+  }
   if (isatty(STDOUT_FILENO) == 0 || isatty(STDIN_FILENO) == 0) {
     fmt::print("{}", top_screen(*before, *before, kDefaultRows, kDefaultColumns));
     return 0;

@@ -22,7 +22,7 @@ struct TopSample {
 std::string top_screen(const TopSample& now, const TopSample& before, size_t rows, size_t columns);
 
 // lb top: a new screen every second until q or Ctrl-C; a single one where the output is no
-// terminal.
-Result<int> run_top(const AdminTarget& target);
+// terminal, or the figures themselves.
+Result<int> run_top(const AdminTarget& target, bool as_json);
 
 }  // namespace lb::admin

@@ -165,7 +165,11 @@ Status<> Process::start() {
 
 Status<> Process::open_admin() {
   if (!config_->admin) return Done{};
-  auto opened = admin::AdminServer::open(loop_, *this, *config_->admin);
+  // Never in clear, not even before the first configuration is taken up.
+  auto contexts = tls_.build(*config_);
+  if (!contexts) return fail(contexts.error().message);
+  tls_.adopt(std::move(*contexts));
+  auto opened = admin::AdminServer::open(loop_, *this, *config_->admin, tls_.of_admin());
   if (!opened) return fail(opened.error().message);
   admin_ = std::move(*opened);
   return Done{};
@@ -233,7 +237,7 @@ Status<> Process::apply(Config file, Overlay overlay, std::optional<TlsContexts:
   names_.add(host_names(*config_));
   names_.keep_only(host_names(*config_));
   lists_.follow(*config_);
-  if (admin_) admin_->set_access(*config_->admin);
+  if (admin_) admin_->set_access(*config_->admin, tls_.of_admin());
   follow_state_file();
   update_members();
   registry_.set_tls(tls_.of_pools());

@@ -122,6 +122,17 @@ Result<TlsContexts::Set> TlsContexts::build(const Config& config) const {
     if (!made) return fail("listeners." + name + ".tls: " + made.error().message);
     set.listeners[name] = std::move(*made);
   }
+  if (config.admin && !config.admin->tls_certificate.empty()) {
+    TlsServerSettings settings;
+    settings.certificates.push_back({config.admin->tls_certificate, config.admin->tls_key});
+    settings.alpn = {"http/1.1"};
+    settings.name = "/admin";  // which no listener is called
+    auto made = keep_or_make(current_.admin, "", settings, "", [&] {
+      return TlsServerContext::make(settings, set.keys.at("").shared);
+    });
+    if (!made) return fail("admin.tls: " + made.error().message);
+    set.admin[""] = std::move(*made);
+  }
   for (const auto& [name, pool] : config.pools) {
     if (pool.tls) {
       auto made = client_of(*pool.tls, current_.pools, name);
@@ -160,6 +171,10 @@ void TlsContexts::adopt(Set set) {
 std::shared_ptr<const TlsServerContext> TlsContexts::of_listener(const std::string& name) const {
   auto found = current_.listeners.find(name);
   return found == current_.listeners.end() ? nullptr : found->second.context;
+}
+
+std::shared_ptr<const TlsServerContext> TlsContexts::of_admin() const {
+  return current_.admin.empty() ? nullptr : current_.admin.begin()->second.context;
 }
 
 std::map<std::string, std::shared_ptr<const TlsClientContext>> TlsContexts::of_pools() const {

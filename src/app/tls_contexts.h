@@ -15,9 +15,9 @@
 
 namespace lb {
 
-// The TLS contexts of all listeners and pools, and the keys of session tickets, which outlive them.
-// A context is made anew only when its settings or the bytes of its files have changed, so that
-// sessions and their tickets go on over a reload. Control thread.
+// The TLS contexts of all listeners and pools and of the admin address, and the keys of session
+// tickets, which outlive them. A context is made anew only when its settings or the bytes of its
+// files have changed, so that sessions and their tickets go on over a reload. Control thread.
 class TlsContexts {
  public:
   // Half of what a session may live, so that with three keys every ticket can be opened all along.
@@ -35,6 +35,7 @@ class TlsContexts {
   // By the name of the listener or pool.
   struct Set {
     std::map<std::string, Made<TlsServerSettings, TlsServerContext>> listeners;
+    std::map<std::string, Made<TlsServerSettings, TlsServerContext>> admin;  // by "", if there is
     std::map<std::string, Made<TlsClientSettings, TlsClientContext>> pools;
     std::map<std::string, Made<TlsClientSettings, TlsClientContext>> stores;  // of pools
     // By their file, "" the process's own. What was read takes effect when the set is adopted.
@@ -51,6 +52,7 @@ class TlsContexts {
 
   // Null where it speaks no TLS.
   std::shared_ptr<const TlsServerContext> of_listener(const std::string& name) const;
+  std::shared_ptr<const TlsServerContext> of_admin() const;
   std::map<std::string, std::shared_ptr<const TlsClientContext>> of_pools() const;
   // Of a pool's sticky.store.
   std::shared_ptr<const TlsClientContext> of_store(const std::string& pool) const;

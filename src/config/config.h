@@ -37,10 +37,14 @@ struct RuntimeConfig {
 
 // The admin listener. Its address takes effect at start.
 struct AdminConfig {
-  Address address;                 // loopback, or a unix path
+  Address address;
+  bool dual_stack = false;         // as of ListenAddress
   std::string token;               // empty: none, and no changes over TCP
   std::vector<std::string> hosts;  // names that a browser may use besides IP addresses, localhost
   std::string state_file;          // where changes at run time are kept; empty: nowhere
+  // Files, PEM; empty: in clear, for unix paths and loopback addresses.
+  std::string tls_certificate;
+  std::string tls_key;
 
   friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
 };

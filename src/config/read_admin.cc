@@ -78,13 +78,17 @@ void read_admin(const Value& value, Draft& draft) {
     if (auto written = address->as(listen_address())) listen = std::move(*written);
   }
   const Value& place = address ? *address : value;
-  if (listen.address.is_ip() && !listen.address.is_loopback()) {
+  auto tls = section.find("tls");
+  if (tls && tls->is_off()) tls.reset();
+  bool has_both = (section.has("token") || section.has("token_file")) && tls;
+  if (listen.address.is_ip() && !listen.address.is_loopback() && !has_both) {
     place.error(
-        fmt::format("{} is not on loopback, where admin needs a token and TLS, which is {}; "
-                    "use 127.0.0.1:9900 or unix:/run/lb/admin.sock",
-                    quote(listen.text), kNotBuilt));
+        fmt::format("{} is not on loopback, where admin needs a token and TLS; give both 'token' "
+                    "and 'tls', or use 127.0.0.1:9900 or unix:/run/lb/admin.sock",
+                    quote(listen.text)));
   }
   admin.address = listen.address;
+  admin.dual_stack = listen.dual_stack;
   draft.listen_claims.push_back({place, "admin", std::move(listen)});
   read_token(section, draft.directory, admin.token);
   auto hosts = section.find("hosts");
@@ -96,7 +100,12 @@ void read_admin(const Value& value, Draft& draft) {
   if (auto file = section.find("state_file"); file && !file->is_off()) {
     if (auto name = file->as(file_path())) admin.state_file = draft.directory / *name;
   }
-  section.not_built({"tls"});
+  if (tls) {
+    if (admin.address.is_unix()) {
+      tls->error_at_key("a unix socket speaks no TLS; its permissions are its access control");
+    }
+    read_admin_tls(*tls, draft, admin);
+  }
   if (value.is_map()) draft.config.admin = std::move(admin);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The sections listeners.NAME.tls and pools.NAME.tls.
+// The sections listeners.NAME.tls, pools.NAME.tls and admin.tls.
 #include <algorithm>
 #include <optional>
 
@@ -178,6 +178,11 @@ std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, Protocols
   if (auto found = section.find("ticket_keys")) read_ticket_keys(*found, draft, tls);
   read_protocol_keys(section, here, tls);
   return tls;
+}
+
+void read_admin_tls(const Value& value, const Draft& draft, AdminConfig& admin) {
+  Section section(value);
+  read_key_pair(section, draft, admin.tls_certificate, admin.tls_key);
 }
 
 std::optional<PoolTlsConfig> read_pool_tls(const Value& value, const Draft& draft) {

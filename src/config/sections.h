@@ -110,6 +110,7 @@ void read_routes(const Value& value, Protocols here, ListenerConfig& listener, D
 // `tls: off` is absent.
 std::optional<ListenerTlsConfig> read_listener_tls(const Value& value, Protocols here,
                                                    const Draft& draft);
+void read_admin_tls(const Value& value, const Draft& draft, AdminConfig& admin);
 std::optional<PoolTlsConfig> read_pool_tls(const Value& value, const Draft& draft);
 void read_servers(const Value& value, PoolConfig& pool);
 // Relative files are taken from `directory`.

@@ -10,7 +10,7 @@ namespace lb {
 
 // Rations the time that a loop spends on TLS handshakes, whose arithmetic takes hundreds of
 // microseconds each: a flood of new clients must not stall those that are there. Who gets none
-// stays armed and asks again in the next turn. One worker.
+// stays armed and asks again in the next turn. One loop.
 class HandshakeRation {
  public:
   static constexpr int64_t kPerTurn_us = 2'000;

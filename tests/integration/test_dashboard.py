@@ -170,6 +170,25 @@ def test_without_a_token_it_shows_and_does_not_change(site, browser):
     assert browser.evaluate(script="document.querySelector('.action button').disabled")
 
 
+def test_off_loopback_it_asks_for_the_token_first(lb, server, browser, authority):
+    port = free_port()
+    certificate = authority.issue("admin", "localhost", "127.0.0.1")
+    lb(tcp_config({"name": "a", "address": server(echo)},
+                  admin={"address": f"0.0.0.0:{port}", "token": TOKEN, "tls": dict(certificate)}))
+    browser.site = f"https://127.0.0.1:{port}"
+    browser.open(url=f"{browser.site}/lb/stats", trusting=True)
+    browser.see(selector=".locked", text="to those who have its token")
+    assert not browser.evaluate(script="document.body.innerText.includes('back')")
+    for token in ("not the right one", TOKEN):
+        browser.click(selector=".locked button")
+        browser.fill(selector="dialog input", text=token)
+        browser.press(key="Enter")
+        browser.see(selector=".locked button" if token != TOKEN else row("a", ".status"),
+                    text="Another token" if token != TOKEN else "healthy")
+    browser.gone(selector=".locked")
+    assert browser.barriers() == []
+
+
 # How long the page was at work without a pause, in the seconds until it has drawn anew three times.
 LONGEST_TASK = """new Promise((done) => {
     let longest = 0, drawn = 0;

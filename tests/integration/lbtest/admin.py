@@ -41,14 +41,18 @@ class Reply:
 class Admin:
     """Calls at one admin address, each on a connection of its own."""
 
-    def __init__(self, address, token=None):
+    def __init__(self, address, token=None, tls=None):
+        """tls: the ssl.SSLContext to speak it by."""
         self.address = address
         self.token = token
+        self.tls = tls
 
     def ask(self, method, path, body=None, headers=None, timeout_s=20):
         """body: what is to be sent as JSON, or text to send as it is."""
         if self.address.startswith("unix:"):
             connection = _UnixConnection(self.address[5:], timeout_s)
+        elif self.tls:
+            connection = http.client.HTTPSConnection(self.address, timeout=timeout_s, context=self.tls)
         else:
             connection = http.client.HTTPConnection(self.address, timeout=timeout_s)
         fields = {"Authorization": f"Bearer {self.token}"} if self.token else {}

@@ -37,7 +37,19 @@ std::vector<BrokenFile> broken_admin() {
        "is no host name; write it without scheme and port"},
       {with_section("admin: {hosts: ['lb:80']}"), 3, 17, "admin.hosts[0]", "is no host name"},
       {with_section("admin: {hosts: {a: b}}"), 3, 16, "admin.hosts", "must be a list"},
-      {with_section("admin: {tls: {}}"), 3, 9, "admin.tls", "not built"},
+      {with_section("admin: {tls: {certificate: /dev/null}}"), 3, 9, "admin.tls", "private key"},
+      {with_section("admin: {tls: {certificate: /dev/null, key: none}}"), 3, 44, "admin.tls.key",
+       "cannot read"},
+      {with_section("admin: {tls: {certificate: /dev/null, key: /dev/null, ca: a.pem}}"), 3, 55,
+       "admin.tls.ca", "unknown key"},
+      {with_section("admin: {address: 'unix:/run/lb.sock', tls: {certificate: /dev/null, key: "
+                    "/dev/null}}"),
+       3, 39, "admin.tls", "a unix socket speaks no TLS"},
+      {with_section("admin: {address: '0.0.0.0:9900', tls: {certificate: /dev/null, key: "
+                    "/dev/null}}"),
+       3, 18, "admin.address", "needs a token and TLS"},
+      {with_section("admin: {address: '0.0.0.0:9900', token: secretsecret, tls: off}"), 3, 18,
+       "admin.address", "needs a token and TLS"},
       {with_section("admin: {state_file: ''}"), 3, 21, "admin.state_file", "path of a file"},
       {with_section("admin: {state_file: [a]}"), 3, 21, "admin.state_file", "not a list"},
   };
