@@ -33,10 +33,15 @@ class LruMap {
   Value* use(const Key& key) {
     uint32_t index = locate(key);
     if (index == kNone) return nullptr;
-    if (index != newest_) {
-      unlink(index);
-      link_newest(index);
-    }
+    use_at(index);
+    return &node(index).value;
+  }
+  // The same at the cost of one cache line instead of four: its turn comes when it is the one to
+  // go, and goes to the front instead. What then goes was not touched for a whole round.
+  Value* touch(const Key& key) {
+    uint32_t index = locate(key);
+    if (index == kNone) return nullptr;
+    node(index).is_touched = true;
     return &node(index).value;
   }
   // Takes the place of what was there; the most recently used.
@@ -45,7 +50,7 @@ class LruMap {
       *known = std::move(value);
       return;
     }
-    while (size_ >= capacity_) remove(oldest_);
+    while (size_ >= capacity_) remove(oldest());
     if (size_ >= buckets_.size()) grow();
     uint32_t index = allocate();
     Node& added = node(index);
@@ -64,14 +69,12 @@ class LruMap {
   }
   void set_capacity(size_t capacity) {
     capacity_ = std::max<size_t>(1, capacity);
-    while (size_ > capacity_) remove(oldest_);
+    while (size_ > capacity_) remove(oldest());
   }
   // Erases from the least recently used on, for as long as `done(key, value)` holds.
   template <typename Done>
   void erase_oldest_while(Done done) {
-    while (oldest_ != kNone && done(node(oldest_).key, node(oldest_).value)) {
-      remove(oldest_);
-    }
+    while (size_ > 0 && done(node(oldest()).key, node(oldest_).value)) remove(oldest_);
   }
   // Erases every entry for which `gone(key, value)` holds.
   template <typename Gone>
@@ -100,6 +103,7 @@ class LruMap {
     uint32_t next = kNone;   // in its bucket, or of the free ones
     uint32_t newer = kNone;  // by use
     uint32_t older = kNone;
+    bool is_touched = false;
   };
 
   Node& node(uint32_t index) { return blocks_[index / kBlock][index % kBlock]; }
@@ -111,6 +115,19 @@ class LruMap {
     uint32_t index = buckets_[slot(key)];
     while (index != kNone && !(node(index).key == key)) index = node(index).next;
     return index;
+  }
+
+  // The one to go, once those that were touched have moved to the front. There is one.
+  uint32_t oldest() {
+    while (node(oldest_).is_touched) use_at(oldest_);
+    return oldest_;
+  }
+
+  void use_at(uint32_t index) {
+    node(index).is_touched = false;
+    if (index == newest_) return;
+    unlink(index);
+    link_newest(index);
   }
 
   uint32_t allocate() {
@@ -127,6 +144,7 @@ class LruMap {
     unlink(index);
     gone.key = {};
     gone.value = {};
+    gone.is_touched = false;
     gone.next = free_;
     free_ = index;
     --size_;

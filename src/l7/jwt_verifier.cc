@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "l7/jwt_verifier.h"
 
+#include <openssl/rand.h>
+
 #include <algorithm>
-#include <atomic>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
 namespace lb {
@@ -17,9 +19,11 @@ Unexpected<JwtRefusal> refuse(JwtRefusal why) {
   return {why};
 }
 
-uint64_t next_number() {
-  static std::atomic<uint64_t> last{0};
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+std::array<uint64_t, 2> random_key() {
+  std::array<uint64_t, 2> key{};
+  // A process without randomness must not go on.
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), sizeof(key)) != 1) std::abort();
+  return key;
 }
 
 // Seconds since 1970, of which there may be fractions (RFC 7519, 2). False where it is something
@@ -67,7 +71,7 @@ JwtVerifier::JwtVerifier(JwtConfig config, JwtKeys keys, std::vector<std::string
     : config_(std::move(config)),
       keys_(std::move(keys)),
       claims_(std::move(claims)),
-      number_(next_number()),
+      digest_key_(random_key()),
       tally_(std::move(tally)) {}
 
 std::optional<size_t> JwtVerifier::index_of(std::string_view claim) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/siphash.h"
 #include "config/jwt.h"
 #include "l7/jwt_keys.h"
 #include "l7/jwt_token.h"
@@ -60,9 +61,9 @@ class JwtVerifier {
   const std::shared_ptr<JwtTally>& tally() const { return tally_; }
   // Where a claim stands in VerifiedToken; absent where nobody asked for it.
   std::optional<size_t> index_of(std::string_view claim) const;
-  // Tells this verifier from all others that were ever made by this process: what one with other
-  // keys or rules found valid is to be checked again.
-  uint64_t number() const { return number_; }
+  // By a key that this verifier drew: nobody outside can make a token that passes for another, and
+  // what a verifier with other keys or rules found valid passes for nothing here.
+  Digest128 digest_of(std::string_view token) const { return siphash128(digest_key_, token); }
 
  private:
   Result<VerifiedToken, JwtRefusal> check(std::string_view token, int64_t now_s) const;
@@ -72,7 +73,7 @@ class JwtVerifier {
   const JwtConfig config_;
   const JwtKeys keys_;
   const std::vector<std::string> claims_;
-  const uint64_t number_;
+  const std::array<uint64_t, 2> digest_key_;
   const std::shared_ptr<JwtTally> tally_;
 };
 

@@ -11,7 +11,7 @@ namespace lb {
 namespace {
 
 constexpr int64_t kTick_ms = 100;
-// Small tables are one shard, whose order of use is exact.
+// Small tables are one shard, whose order of use is exact. In large ones a use costs less.
 constexpr uint32_t kLeastToShard = 16'384;
 constexpr size_t kShards = 64;
 constexpr uint32_t kTold = 0x7fff'ffff;  // what fits into Entry::told
@@ -65,12 +65,16 @@ bool StickyTable::is_over(const Entry& entry, uint32_t now) const {
          now - std::min(now, entry.used) >= ttl_.load(std::memory_order_relaxed);
 }
 
+StickyTable::Entry* StickyTable::use(Shard& shard, uint64_t hash) {
+  return shards_.size() == 1 ? shard.entries.use(hash) : shard.entries.touch(hash);
+}
+
 std::optional<uint32_t> StickyTable::find(const StickyKey& key, int64_t now_ms) {
   uint32_t now = tick(now_ms);
   uint32_t until = tick(key.valid_until_ms);
   Shard& its = shard(key.hash);
   std::lock_guard lock(its.mutex);
-  Entry* entry = its.entries.use(key.hash);
+  Entry* entry = use(its, key.hash);
   if (entry == nullptr) return {};
   if (is_over(*entry, now)) {
     its.entries.erase(key.hash);
@@ -86,7 +90,7 @@ StickyTable::Change StickyTable::put(const StickyKey& key, uint32_t server, int6
   uint32_t until = tick(key.valid_until_ms);
   Shard& its = shard(key.hash);
   std::lock_guard lock(its.mutex);
-  if (Entry* known = its.entries.use(key.hash)) {
+  if (Entry* known = use(its, key.hash)) {
     if (is_over(*known, now)) {
       *known = {.server = server, .used = now, .until = until, .told = now & kTold};
       return Change::placed;

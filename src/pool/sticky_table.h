@@ -23,9 +23,9 @@ struct StickyKey {
 };
 
 // Who sticks to which server of one pool: one table for all workers, kept over reloads. At most
-// `max_entries`, the least recently used go; an entry ends `ttl` after its last use, or when what
-// it rests on is no longer valid. Any thread; a look-up takes one short lock of its shard, held for
-// memory work alone. About 50 bytes an entry.
+// `max_entries`, the least recently used go (of a large table those that were not used for long);
+// an entry ends `ttl` after its last use, or when what it rests on is no longer valid. Any thread;
+// a look-up takes one short lock of its shard, held for memory work alone. About 50 bytes an entry.
 class StickyTable {
  public:
   struct Limits {
@@ -102,6 +102,8 @@ class StickyTable {
     LruMap<uint64_t, Entry, HashOfKey> entries{1};
   };
 
+  // The entry, which is now used.
+  Entry* use(Shard& shard, uint64_t hash);
   Shard& shard(uint64_t hash) { return shards_[hash >> 58 & (shards_.size() - 1)]; }
   uint32_t tick(int64_t at_ms) const;
   int64_t time_of(uint32_t tick) const;

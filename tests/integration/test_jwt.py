@@ -11,6 +11,7 @@ from lbtest.http import asks, http_config, names_itself_in_http, response, serve
 from lbtest.tokens import RsaKey, Secret, b64, claims, unsigned
 
 SHOP = Secret()
+USERS = [f"user-{number}" for number in range(1000)]
 
 
 def shop_config(*servers, directory, routes=None, sticky=None, **rest):
@@ -44,11 +45,10 @@ def homes(proxy, users, token=SHOP.token):
 @pytest.mark.fast
 def test_users_stay_with_their_server_whatever_token_they_bring(lb, server, tmp_path):
     proxy = lb(shop_config(*named(server, "a", "b", "c"), directory=tmp_path, runtime={"workers": 2}))
-    users = [f"user-{number}" for number in range(200)]
-    first = homes(proxy, users)
+    first = homes(proxy, USERS)
     assert set(first.values()) == {"a", "b", "c"}
     refreshed = lambda user: SHOP.token(user, lasts_s=900, jti="refreshed")
-    assert homes(proxy, users, refreshed) == first
+    assert homes(proxy, USERS, refreshed) == first
 
 
 @pytest.mark.fast
@@ -56,14 +56,13 @@ def test_of_a_server_that_is_removed_only_its_users_move_and_not_back(lb, server
     servers = named(server, "a", "b", "c")
     config = lambda *these: shop_config(*these, directory=tmp_path)
     proxy = lb(config(*servers))
-    users = [f"user-{number}" for number in range(100)]
-    first = homes(proxy, users)
+    first = homes(proxy, USERS)
     proxy.reload({**config(servers[0], servers[2]), "listeners": proxy_listeners(proxy)})
-    moved = homes(proxy, users)
-    for user in users:
+    moved = homes(proxy, USERS)
+    for user in USERS:
         assert moved[user] in "ac" if first[user] == "b" else moved[user] == first[user]
     proxy.reload({**config(*servers), "listeners": proxy_listeners(proxy)})
-    assert homes(proxy, users) == moved
+    assert homes(proxy, USERS) == moved
 
 
 def proxy_listeners(proxy):
@@ -90,11 +89,13 @@ def bad_tokens():
 
 @pytest.mark.fast
 @pytest.mark.parametrize("kind", bad_tokens())
-def test_a_bad_token_is_none_at_all(lb, server, tmp_path, kind):
+def test_a_bad_token_is_none_at_all(lb, server, admin, tmp_path, kind):
     routes = [{"match": {"path": "/cart"}, "jwt": "shop", "pool": "back"},
               {"match": {"authenticated": True}, "respond": {"status": 200, "body": "known"}},
               {"pool": "back"}]
-    proxy = lb(shop_config(*named(server, "a", "b"), directory=tmp_path, routes=routes))
+    proxy = lb(shop_config(*named(server, "a", "b"), directory=tmp_path, routes=routes,
+                           admin={"address": admin.address}))
+    stuck = lambda: admin.get("/api/sessions").data["total"]
     token = bad_tokens()[kind]
     with proxy.connect() as client:
         refused = ask(client, token, path="/cart")
@@ -102,7 +103,10 @@ def test_a_bad_token_is_none_at_all(lb, server, tmp_path, kind):
         assert json.loads(refused.body) == {"error": "Unauthorized"}
         # No stickiness either: each server in turn, by balance.
         assert sorted(ask(client, token).body for _ in range(4)) == [b"a", b"a", b"b", b"b"]
+        assert stuck() == 0
         assert ask(client, SHOP.token("ada")).body == b"known"
+        ask(client, SHOP.token("ada"), path="/cart")
+        wait_until(lambda: stuck() == 1, "who has logged in sticks")
 
 
 @pytest.mark.fast

@@ -64,6 +64,21 @@ def test_a_user_has_the_same_server_through_either_balancer(lb, shop, redis):
     assert homes(first, others) == placed
 
 
+def test_redis_is_asked_over_tls_and_has_to_prove_who_it_is(lb, shop, authority):
+    redis = RedisServer(tls=authority.issue("redis", "127.0.0.1"))
+    try:
+        url = f"rediss://{redis.secure_address}"
+        first = connected(lb(config(shop, redis, only="a", url=url, tls={"ca": authority.ca})))
+        second = connected(lb(config(shop, redis, url=url, tls={"ca": authority.ca})))
+        assert set(homes(first).values()) == {"a"}
+        assert set(homes(second).values()) == {"a"}
+        stranger = lb(config(shop, redis, url=url))  # trusts the system's authorities alone
+        stranger.wait_log("redis .*certificate")
+        assert set(homes(stranger).values()) == set("abc"), "it decides alone"
+    finally:
+        redis.stop()
+
+
 def test_a_balancer_that_was_killed_knows_its_users_again(lb, shop, redis):
     balancers = [connected(lb(config(shop, redis, only=only))) for only in ("ab", "c")]
     placed = homes(balancers[0])

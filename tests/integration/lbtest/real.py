@@ -74,14 +74,21 @@ def _is_running(pid):
 
 
 class RedisServer(_Server):
-    """Redis without persistence."""
+    """Redis without persistence. With `tls` (a certificate as lb.yaml lists it) it speaks TLS on a
+    second port, at secure_address."""
 
-    def __init__(self, replica_of=None):
+    def __init__(self, replica_of=None, tls=None):
         super().__init__("redis")
+        secure = []
+        if tls:
+            port = free_port()
+            self.secure_address = f"127.0.0.1:{port}"
+            secure = ["--tls-port", str(port), "--tls-cert-file", tls["certificate"],
+                      "--tls-key-file", tls["key"], "--tls-auth-clients", "no"]
         copies = ["--replicaof", "127.0.0.1", str(replica_of.port)] if replica_of else []
         self._start(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
                      "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
-                     "--dir", str(self.directory), *copies])
+                     "--dir", str(self.directory), *copies, *secure])
 
     def is_ready(self):
         try:

@@ -52,6 +52,43 @@ TEST(LruMap, TheLeastRecentlyUsedGoes) {
   EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{4}));
 }
 
+TEST(LruMap, WhatWasTouchedGoesOneRoundLater) {
+  Map map(3);
+  for (uint64_t key : {1, 2, 3}) map.put(key, "");
+  EXPECT_NE(map.touch(1), nullptr);
+  EXPECT_EQ(map.touch(9), nullptr);
+  map.put(4, "");
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{4, 1, 3}));
+  map.put(5, "");
+  map.put(6, "");  // 1 had its round
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{6, 5, 4}));
+}
+
+TEST(LruMap, WhereAllWereTouchedThereIsStillOneThatGoes) {
+  Map map(3);
+  for (uint64_t key : {1, 2, 3}) map.put(key, "");
+  for (uint64_t key : {3, 2, 1}) map.touch(key);
+  map.put(4, "");
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{4, 3, 2}));
+  map.touch(3);
+  EXPECT_TRUE(map.erase(3));
+  map.put(3, "");  // is new, not touched
+  map.put(5, "");
+  map.put(6, "");
+  map.put(7, "");
+  EXPECT_EQ(map.find(3), nullptr);
+  map.erase_oldest_while([](uint64_t key, const std::string&) { return key == 5; });
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{7, 6}));
+}
+
+TEST(LruMap, WhatWasTouchedIsNotErasedAsTheOldest) {
+  Map map(3);
+  for (uint64_t key : {1, 2, 3}) map.put(key, "");
+  map.touch(1);
+  map.erase_oldest_while([](uint64_t key, const std::string&) { return key <= 2; });
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{1, 3}));
+}
+
 TEST(LruMap, ErasesByWhatEntriesAre) {
   Map map(100);
   for (uint64_t key = 0; key < 10; ++key) map.put(key, key < 5 ? "old" : "new");
