@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 
 namespace lb {
 
@@ -204,7 +205,13 @@ std::string_view Address::bytes() const {
 
 std::string Address::ip_string() const {
   char text[INET6_ADDRSTRLEN] = "";
-  if (is_ipv4()) inet_ntop(AF_INET, &storage_.v4.sin_addr, text, sizeof(text));
+  if (is_ipv4()) {  // each request has one in its fields, and inet_ntop() goes by printf
+    char* at = text;
+    for (char byte : bytes()) {
+      if (at != text) *at++ = '.';
+      at = std::to_chars(at, std::end(text), static_cast<uint8_t>(byte)).ptr;
+    }
+  }
   if (is_ipv6()) inet_ntop(AF_INET6, &storage_.v6.sin6_addr, text, sizeof(text));
   return text;
 }
