@@ -55,9 +55,9 @@ function point(now, before, names, seconds) {
     sum.wrong += errors5xx(one) - errors5xx(was);
     times.push(since(one.times, was.times));
   }
-  const oldServers = new Map(before.servers.map((one) => [one.serverId, one]));
+  const oldServers = new Map(before.servers.map((one) => [one.key, one]));
   for (const server of now.servers) {
-    const was = oldServers.get(server.serverId);
+    const was = oldServers.get(server.key);
     if (was && pools.has(server.pool)) sum.failures += server.failures - was.failures;
   }
   const all = merged(times);
@@ -88,7 +88,7 @@ export class History {
   clear() {
     this.last = null;
     this.graphs = new Map(); // "" and names of listeners: {times, SERIES...}
-    this.servers = new Map(); // by id: {rate, in, out, failures, rates: [...]}
+    this.servers = new Map(); // by key: {rate, in, out, failures, rates: [...]}
   }
 
   // What happens until the next answer is left out: it would make one wrong rate of it all.
@@ -98,6 +98,8 @@ export class History {
 
   // One more answer, heard at `at` (ms).
   add(answer, at) {
+    // While a name's old address drains, two servers have its id.
+    for (const one of answer.servers) one.key = `${one.serverId}-${one.addedAt}`;
     const before = this.last;
     this.last = { ...answer, heard: at };
     // A rate has two ends.
@@ -138,15 +140,15 @@ export class History {
   }
 
   addServers(answer, before, seconds) {
-    const old = new Map(before.servers.map((one) => [one.serverId, one]));
+    const old = new Map(before.servers.map((one) => [one.key, one]));
     const next = new Map();
     for (const server of answer.servers) {
-      const was = old.get(server.serverId);
+      const was = old.get(server.key);
       const rate = (key) => (was ? Math.max(0, server[key] - was[key]) / seconds : 0);
-      const rates = this.servers.get(server.serverId)?.rates ?? [];
+      const rates = this.servers.get(server.key)?.rates ?? [];
       rates.push(rate("totalRequests"));
       if (rates.length > 60) rates.shift();
-      next.set(server.serverId, {
+      next.set(server.key, {
         // Of three seconds, so that a figure can be read before it changes.
         rate: rates.slice(-3).reduce((sum, one) => sum + one, 0) / Math.min(3, rates.length),
         in: rate("bytesIn"),

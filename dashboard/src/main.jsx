@@ -2,7 +2,7 @@
 // The page: a head that tells whether all is well, figures, graphs, pools, events.
 
 import { render } from "preact";
-import { useEffect, useReducer, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import * as api from "./api.js";
@@ -66,21 +66,24 @@ const CHARTS = [
 
 const THEMES = ["auto", "light", "dark"];
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
 function useTheme() {
   const [theme, setTheme] = useState(() => localStorage.getItem("lb-theme") ?? "auto");
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   const [isDark, setDark] = useState(dark.matches);
   useEffect(() => {
     const changed = () => setDark(dark.matches);
     dark.addEventListener("change", changed);
     return () => dark.removeEventListener("change", changed);
   }, []);
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
+  const colours = theme === "auto" ? (isDark ? "dark" : "light") : theme;
+  // Before the graphs are drawn anew, which ask for colours.
+  useLayoutEffect(() => {
+    document.documentElement.dataset.theme = colours;
     localStorage.setItem("lb-theme", theme);
-  }, [theme]);
+  }, [theme, colours]);
   const next = () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
-  return { theme, next, key: theme === "auto" ? `auto-${isDark}` : theme };
+  return { theme, next, colours };
 }
 
 const LINK_WORDS = {
@@ -218,7 +221,7 @@ function makeActions(store, ask) {
   const change = (make) => store.change(make, askForToken);
   const setState = async (server, state, canUndo = true) => {
     const others = store.data.servers.filter(
-      (one) => one.pool === server.pool && one.usable && one.serverId !== server.serverId,
+      (one) => one.pool === server.pool && one.usable && one.key !== server.key,
     );
     if (state !== "ready" && server.usable && others.length === 0) {
       const question = {
@@ -332,7 +335,7 @@ function App() {
             )}
             <div class="charts">
               {CHARTS.map((chart) => (
-                <Chart key={`${chart.id} ${chosen}`} chart={chart} graph={graph} theme={theme.key} />
+                <Chart key={`${chart.id} ${chosen}`} chart={chart} graph={graph} theme={theme.colours} />
               ))}
               <Events events={store.events} />
             </div>

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import * as api from "./api.js";
 import { Spark } from "./chart.jsx";
 import { ago, bytes, clock, milliseconds, number, percent } from "./format.js";
+import { Pieces } from "./pieces.jsx";
 
 const AT_FIRST = 50; // servers of a pool that are shown at once
 
@@ -162,7 +163,7 @@ function Details({ server, live, actions, now }) {
 }
 
 function Row({ server, live, share, actions, open, onToggle, now }) {
-  const id = `details-${server.serverId}`;
+  const id = `details-${server.key}`;
   const isOut = wantedOf(server) !== "ready";
   return (
     <>
@@ -238,17 +239,29 @@ export function Pool({ pool, servers, lives, algorithms, actions, now }) {
   const [open, setOpen] = useState(new Set());
   const [all, setAll] = useState(false);
   const [filter, setFilter] = useState("");
-  const rates = servers.map((one) => lives.get(one.serverId)?.rate ?? 0);
+  const rates = servers.map((one) => lives.get(one.key)?.rate ?? 0);
   const total = rates.reduce((sum, rate) => sum + rate, 0);
   const wanted = servers.filter(
     (one) => !filter || `${one.name} ${address(one)} ${one.status}`.includes(filter.toLowerCase()),
   );
   const shown = all || filter ? wanted : wanted.slice(0, AT_FIRST);
-  const toggle = (id) => {
+  const toggle = (key) => {
     const next = new Set(open);
-    if (!next.delete(id)) next.add(id);
+    if (!next.delete(key)) next.add(key);
     setOpen(next);
   };
+  const draw = (server) => (
+    <Row
+      key={server.key}
+      server={server}
+      live={lives.get(server.key)}
+      share={total > 0 ? (lives.get(server.key)?.rate ?? 0) / total : 0}
+      actions={actions}
+      open={open.has(server.key)}
+      onToggle={() => toggle(server.key)}
+      now={now}
+    />
+  );
   const { usable } = pool.servers;
   const tone = usable === 0 ? "bad" : usable < pool.servers.total ? "warn" : "good";
   return (
@@ -322,20 +335,7 @@ export function Pool({ pool, servers, lives, algorithms, actions, now }) {
               </th>
             </tr>
           </thead>
-          <tbody>
-            {shown.map((server) => (
-              <Row
-                key={server.serverId}
-                server={server}
-                live={lives.get(server.serverId)}
-                share={total > 0 ? (lives.get(server.serverId)?.rate ?? 0) / total : 0}
-                actions={actions}
-                open={open.has(server.serverId)}
-                onToggle={() => toggle(server.serverId)}
-                now={now}
-              />
-            ))}
-          </tbody>
+          <Pieces rows={shown} columns="10" draw={draw} />
         </table>
         {servers.length === 0 && <p class="empty">No servers.</p>}
       </div>

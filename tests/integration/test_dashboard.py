@@ -189,8 +189,10 @@ def test_off_loopback_it_asks_for_the_token_first(lb, server, browser, authority
     assert browser.barriers() == []
 
 
-# How long the page was at work without a pause, in the seconds until it has drawn anew three times.
+# How long the page was at work without a pause, from when all servers are asked for until it has drawn
+# anew three times.
 LONGEST_TASK = """new Promise((done) => {
+    document.querySelector(".pool button.all").click();
     let longest = 0, drawn = 0;
     new PerformanceObserver((list) => {
         for (const task of list.getEntries()) longest = Math.max(longest, task.duration);
@@ -210,14 +212,21 @@ def test_a_thousand_servers_keep_it_quick(lb, browser):
     browser.see(selector=row("s000", ".status"), text="healthy")
     # Where nothing else runs it is a small part of that.
     assert browser.evaluate(script=LONGEST_TASK) < 2_000
-    assert browser.evaluate(script="document.querySelectorAll('[data-server]').length") < 100
+    drawn = "document.querySelectorAll('[data-server]').length"
+    assert browser.evaluate(script=drawn) < 150
+    browser.evaluate(script="scrollTo(0, document.body.scrollHeight)")
+    browser.see(selector=row("s999", ".status"), text="healthy")
+    browser.gone(selector=row("s000"))
+    assert browser.evaluate(script=drawn) < 150
+    assert browser.barriers() == []
+    browser.evaluate(script="scrollTo(0, 0)")
+    browser.see(selector=row("s000", ".status"), text="healthy")
     browser.fill(selector=".filter", text="s777")
     browser.see(selector=row("s777", ".status"), text="healthy")
     browser.click(selector=row("s777", ".toggle"))
     browser.see(selector=".details", text="Never checked.")
-    browser.fill(selector=".filter", text="")
-    browser.click(selector=".pool button.all")
-    browser.see(selector=row("s999"))
+    browser.fill(selector=".filter", text="s99")
+    browser.see(selector=row("s999", ".status"), text="healthy")
 
 
 def test_programs_get_json_and_people_the_page(lb, server):
