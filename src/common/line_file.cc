@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -44,12 +43,14 @@ Result<Fd> open_output(const std::string& output) {
 Result<std::unique_ptr<LineFile>> LineFile::open(const std::string& output, size_t writers) {
   auto file = open_output(output);
   if (!file) return fail(file.error().message);
-  return std::unique_ptr<LineFile>(new LineFile(output, std::move(*file), writers));
+  std::unique_ptr<LineFile> made(new LineFile(output, std::move(*file), writers));
+  if (!made->wakeup_) return fail(output + ": " + strerror(errno));
+  return made;
 }
 
 LineFile::LineFile(std::string output, Fd file, size_t writers)
     : output_(std::move(output)), lanes_(writers), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (!wakeup_) std::abort();  // without it no line would ever be written
+  if (!wakeup_) return;  // without it no line would ever be written
   use(std::move(file));
   thread_ = start_thread("lb-access-log", [this] { run(); });
 }

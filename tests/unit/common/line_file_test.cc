@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -207,6 +208,20 @@ TEST_F(LineFileTest, WhatCannotBeOpenedSaysWhy) {
   auto nobody_reads = LineFile::open(path("fifo"), 1);
   ASSERT_FALSE(nobody_reads);
   EXPECT_EQ(nobody_reads.error().message, path("fifo") + ": No such device or address");
+}
+
+TEST_F(LineFileTest, WithoutDescriptorsThereIsAnError) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  // Room for the file alone.
+  Fd lowest(dup(STDERR_FILENO));
+  rlimit low{.rlim_cur = static_cast<rlim_t>(lowest.get()) + 1, .rlim_max = before.rlim_max};
+  lowest.reset();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  auto file = LineFile::open(path("log"), 1);
+  setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().message, path("log") + ": Too many open files");
 }
 
 TEST_F(LineFileTest, ALineLongerThanTheRingIsDropped) {
