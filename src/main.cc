@@ -75,6 +75,9 @@ struct OneLineCommands {
           ->required()
           ->delimiter(',');
       command->add_option("--balance", line.balance, "how a server is chosen (round_robin)");
+      command->add_option("--admin", line.admin,
+                          "an admin address, such as 127.0.0.1:9900 (default: none); changes need "
+                          "LB_ADMIN_TOKEN");
       commands.push_back(command);
     }
   }
@@ -83,6 +86,7 @@ struct OneLineCommands {
     for (CLI::App* command : commands) {
       if (!command->parsed()) continue;
       line.protocol = command->get_name();
+      if (const char* token = variable("LB_ADMIN_TOKEN"); token != nullptr) line.token = token;
       return true;
     }
     return false;
@@ -176,7 +180,7 @@ struct AdminCommands {
 
 int main(int argc, char** argv) {
   lb::fill_standard_descriptors();
-  CLI::App app("lb: a load balancer for TCP and UDP");
+  CLI::App app("lb: a load balancer for TCP, UDP and HTTP");
   app.footer(
       "Without --config the environment configures one HTTP listener: BACKEND_SERVERS\n"
       "(http://host:port,...), ALGORITHM (round_robin), HOST (0.0.0.0), PORT (8080),\n"

@@ -2,7 +2,7 @@
 """lb without a file: the environment alone configures one HTTP listener."""
 
 import pytest
-from lbtest import Admin, connect, free_port, run_lb
+from lbtest import Admin, connect, free_port, names_itself, run_lb
 from lbtest.http import asks, names_itself_in_http
 
 
@@ -22,6 +22,23 @@ def test_variables_make_a_balancer(lb, server):
     assert admin.get("/api/health").json["status"] == "healthy"
     assert admin.put("/api/algorithm", {"pool": "http", "algorithm": "random"}).status == 200
     assert admin.ask("POST", "/api/reload").status == 200
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("protocol, behaviour", [("tcp", names_itself), ("http", names_itself_in_http)])
+def test_a_line_makes_a_balancer(lb, server, protocol, behaviour):
+    servers = [server(behaviour(name)) for name in "ab"]
+    address, admin = f"127.0.0.1:{free_port()}", Admin(f"127.0.0.1:{free_port()}", "correct-horse-battery")
+    lb("", arguments=(protocol, "--listen", address, "--to", ",".join(each.address for each in servers),
+                      "--balance", "least_connections", "--admin", admin.address),
+       env={"LB_ADMIN_TOKEN": admin.token})
+    heard = set()
+    for _ in range(4):
+        with connect(address) as client:
+            heard.add(asks(client).body if protocol == "http" else client.receive_line()[:1])
+    assert heard == {b"a", b"b"}
+    assert admin.get("/api/pools").data[0]["algorithm"] == "least_connections"
+    assert admin.put("/api/algorithm", {"pool": protocol, "algorithm": "random"}).status == 200
 
 
 @pytest.mark.fast

@@ -41,6 +41,16 @@ TEST(OneLine, HttpServersAreCheckedByConnecting) {
   EXPECT_TRUE(loaded->warnings.empty());
 }
 
+TEST(OneLine, HasAnAdminAddressWhereOneIsWanted) {
+  OneLine line{.protocol = "tcp", .listen = {":80"}, .to = {"10.0.0.2:80"}};
+  line.token = "correct-horse-battery";
+  EXPECT_FALSE(load_one_line(line)->config.admin);
+  line.admin = "127.0.0.1:9900";
+  auto loaded = load_one_line(line);
+  ASSERT_TRUE(loaded && loaded->config.admin);
+  EXPECT_EQ(loaded->config.admin->token, "correct-horse-battery");
+}
+
 TEST(OneLine, WhatIsWrittenIsNeverTakenForMore) {
   auto loaded = load_one_line({.protocol = "tcp", .listen = {"it's'}, x: {y"}, .to = {"a:1"}});
   ASSERT_FALSE(loaded);
