@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "admin/answers.h"
 #include "admin/api.h"
@@ -233,6 +236,15 @@ void write_pools(const std::vector<PoolView>& pools, PrometheusText& out) {
   }
 }
 
+// A series belongs to one server: of those that share a name, because it was given to another
+// address, to the one that is not on its way out, which comes first.
+std::vector<ServerView> one_of_each_name(std::vector<ServerView> servers) {
+  std::set<std::pair<std::string, std::string>> seen;
+  std::erase_if(servers,
+                [&](const ServerView& one) { return !seen.emplace(one.pool, one.name).second; });
+  return servers;
+}
+
 void write_servers(const std::vector<ServerView>& servers, PrometheusText& out) {
   auto family = [&](std::string_view name, Type type, std::string_view help, auto value) {
     out.family(name, type, help);
@@ -271,7 +283,7 @@ void get_prometheus(const Call& call) {
   write_process(call.control, out);
   write_listeners(call.control.listeners(), out);
   write_pools(call.control.pools(), out);
-  write_servers(call.control.servers(), out);
+  write_servers(one_of_each_name(call.control.servers()), out);
   call.answer.send(
       {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = out.text()});
 }

@@ -144,8 +144,11 @@ bool HttpConnection::read_some() {
     return true;
   }
   read_wants_write_ = got.outcome == Outcome::wants_write;
-  bool is_over = got.outcome != Outcome::wants_read && got.outcome != Outcome::wants_write;
-  if (is_over) end();
+  if (got.outcome == Outcome::end && state_ == State::reading && begun_) {
+    refuse(server_.handler().error(400, "the request ended before it was complete"));
+  } else if (got.outcome != Outcome::wants_read && got.outcome != Outcome::wants_write) {
+    end();
+  }
   return false;
 }
 

@@ -27,10 +27,8 @@ admin::ServerView to_view(const ServerReport& server) {
   view.active_connections = server.active;
   view.total_requests = server.requests;
   if (server.response_us > 0) view.response_ms = server.response_us / 1000.0;
-  if (server.last_check) {
-    view.last_check_at = server.last_check->at_ms;
-    if (server.last_check->load) view.load = std::min(*server.last_check->load, 1.0);
-  }
+  if (server.last_check) view.last_check_at = server.last_check->at_ms;
+  if (server.load) view.load = std::min(*server.load, 1.0);
   view.added_at = server.added_at_ms;
   view.bytes_in = server.bytes_in;
   view.bytes_out = server.bytes_out;

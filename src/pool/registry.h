@@ -180,7 +180,8 @@ class PoolRegistry {
   void begin_or_end_checks(PoolState& state, bool enabled);
   template <typename Change>
   void change(Server& server, const std::string& reason, Change change);
-  ServerReport report(const Server& server, const ServerConfig& config, int64_t now_ms) const;
+  ServerReport report(const Server& server, const ServerConfig& config, const PoolState& pool,
+                      int64_t now_ms) const;
   bool may_eject(const PoolState& state, const OutlierConfig& rules) const;
   void end_ejection(Server& server, const std::string& reason);
   void end_ejections(PoolState& state);

@@ -7,15 +7,27 @@
 
 namespace lb {
 
+namespace {
+
+// As the server would say it now; of checks, which may be rare, what the last one said.
+std::optional<double> load_of(const Server& server, LoadMetric metric,
+                              const std::optional<CheckRecord>& last_check, int64_t now_ms) {
+  ReportedLoad::View view = server.reported.view(metric, now_ms);
+  if (view.freshness > 0) return view.load;
+  return last_check ? last_check->load : std::nullopt;
+}
+
+}  // namespace
+
 std::vector<ServerReport> PoolRegistry::report(int64_t now_ms) const {
   std::vector<ServerReport> reports;
   for (const auto& [name, state] : states_) {
     for (const Entry& entry : state->entries) {
-      reports.push_back(report(*entry.server, entry.config, now_ms));
+      reports.push_back(report(*entry.server, entry.config, *state, now_ms));
     }
   }
   for (const Removed& removed : removed_) {
-    reports.push_back(report(*removed.server, removed.config, now_ms));
+    reports.push_back(report(*removed.server, removed.config, *removed.state, now_ms));
   }
   return reports;
 }
@@ -33,7 +45,7 @@ void PoolRegistry::for_each_status(
 }
 
 ServerReport PoolRegistry::report(const Server& server, const ServerConfig& config,
-                                  int64_t now_ms) const {
+                                  const PoolState& pool, int64_t now_ms) const {
   const Record& record = records_.at(&server);
   ServerReport report{.id = server_id(server.pool(), server.name()),
                       .pool = server.pool(),
@@ -46,6 +58,7 @@ ServerReport PoolRegistry::report(const Server& server, const ServerConfig& conf
                       .admin = record.state.facts().admin,
                       .active = server.active().load(std::memory_order_relaxed),
                       .response_us = server.latency.average_us(now_ms),
+                      .load = load_of(server, pool.config->load_metric, record.last_check, now_ms),
                       .last_check = record.last_check,
                       .history = {record.state.history().begin(), record.state.history().end()},
                       .added_at_ms = record.state.added_at_ms()};

@@ -33,6 +33,7 @@ struct ServerReport {
   HistogramCounts responses = {};  // connect and first byte
   uint64_t bytes_in = 0;           // from clients
   uint64_t bytes_out = 0;          // to clients
+  std::optional<double> load;      // by the metric that its pool balances by; 1 = all it has
   std::optional<CheckRecord> last_check;
   std::vector<StatusChange> history;  // the oldest first
   int64_t added_at_ms = 0;            // Unix time

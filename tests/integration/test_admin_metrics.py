@@ -9,7 +9,7 @@ import time
 import pytest
 from lbtest import connect, echo, free_port, names_itself, run_lb, tcp_config, wait_until
 from lbtest.datagrams import udp_config
-from lbtest.http import response, serves
+from lbtest.http import asks, names_itself_in_http, response, serves
 
 
 def with_admin(admin, *servers, **more):
@@ -155,20 +155,61 @@ def test_failures_are_counted(lb, admin):
     assert sample(admin, "lb_server_failures_total", pool="back", server="a") == one["failures"]
 
 
+def check_metrics(text):
+    """As Prometheus reads it: no complaint, no series twice."""
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                             capture_output=True, timeout=30)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, ""), text
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(series) == len(set(series)), [one for one in series if series.count(one) > 1]
+
+
 @pytest.mark.fast
-def test_prometheus_likes_the_metrics(lb, server, admin):
+def test_prometheus_likes_the_metrics(lb, server, udp_server, udp_client, admin, directory):
+    """Those of all protocols, with all that may stand in a label."""
     config = with_admin(admin, {"name": "a", "address": server(names_itself("a"))})
+    web, dns = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    (directory / "secret").write_text("a secret of enough bytes to sign by")
+    config["jwt"] = {"shop": {"algorithms": ["HS256"], "secret_file": str(directory / "secret")}}
+    config["listeners"]["web"] = {"address": web, "protocol": "http", "routes": [
+        {"match": {"host": "*.shop.example", "path": "/pictures/*"}, "pool": "web"},
+        {"match": {"path": "/private"}, "jwt": "shop", "pool": "web"},
+        {"match": {"path": "/gone"}, "respond": {"status": 410, "body": "gone"}}, {"pool": "web"}]}
+    config["listeners"]["dns"] = {"address": dns, "protocol": "udp", "pool": "dns"}
+    config["pools"]["web"] = {"servers": [server(names_itself_in_http("w")).address]}
+    config["pools"]["dns"] = {"health_check": "off", "servers": [udp_server().address]}
     config["pools"]["spare"] = {"health_check": "off", "servers": ["unix:/tmp/no\\such.sock", "127.0.0.1:1"]}
     proxy = lb(config)
     with proxy.connect() as client:
         client.receive_line()
+    with connect(web) as client:
+        wrong = "Authorization: Bearer a.b.c"
+        asked = [asks(client, path="/pictures/x", host="a.shop.example").status,
+                 asks(client, path="/private", headers=[wrong]).status, asks(client, path="/gone").status]
+    assert asked == [200, 401, 410]
+    assert udp_client(dns).asks(b"hello") == b"hello"
     reply = admin.get("/metrics")
     assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    checked = subprocess.run(["promtool", "check", "metrics"], input=reply.text, text=True,
-                             capture_output=True, timeout=30)
-    assert (checked.returncode, checked.stdout + checked.stderr) == (0, ""), reply.text
+    check_metrics(reply.text)
     assert sample(admin, "lb_server_up", pool="back", server="a") == 1
     assert sample(admin, "lb_build_info", version=run_lb("--version").stdout.split()[1]) == 1
+    assert sample(admin, "lb_http_requests_total", listener="web", route="/gone", pool="", server="",
+                  code="410") == 1
+
+
+@pytest.mark.fast
+def test_a_name_that_moves_has_one_series(lb, server, admin):
+    config = with_admin(admin, {"name": "a", "address": server(names_itself("old"))})
+    proxy = lb(config)
+    with proxy.connect() as client:
+        client.receive_line()
+        config["pools"]["back"]["servers"][0]["address"] = server(names_itself("new")).address
+        proxy.reload(config)
+        listed = admin.get("/api/servers").data
+        assert [(one["name"], one["status"], one["activeConnections"]) for one in listed] == [
+            ("a", "healthy", 0), ("a", "draining", 1)]
+        check_metrics(admin.get("/metrics").text)
+        assert sample(admin, "lb_server_active", pool="back", server="a") == 0
 
 
 class Events:

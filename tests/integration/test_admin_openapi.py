@@ -4,9 +4,10 @@
 import json
 import pathlib
 import re
+import ssl
 
 import pytest
-from lbtest import names_itself, tcp_config
+from lbtest import Admin, free_port, names_itself, tcp_config
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 OPENAPI = json.loads((DOCS / "openapi.json").read_text())
@@ -97,6 +98,21 @@ def test_every_call_answers_as_the_file_says(lb, server, admin):
             assert allowed == {each.upper() for each in methods}
     assert calls > 30
     assert check(admin.get("/api/servers?pool=none"), "/api/servers", "get").status == 404
+
+
+@pytest.mark.fast
+def test_off_loopback_every_call_but_health_answers_401(lb, server, authority):
+    port = free_port()
+    certificate = authority.issue("admin", "localhost", "127.0.0.1")
+    lb(tcp_config({"name": "a", "address": server(names_itself("a"))}, admin={
+        "address": f"0.0.0.0:{port}", "token": "correct-horse-battery", "tls": dict(certificate)}))
+    nobody = Admin(f"127.0.0.1:{port}", tls=ssl.create_default_context(cafile=authority.ca))
+    for path, methods in OPENAPI["paths"].items():
+        for method in methods:
+            wanted = 200 if path == "/api/health" else 401
+            reply = nobody.ask(method.upper(), path.replace("{id}", "0" * 16), headers={"Accept": "application/json"})
+            assert check(reply, path, method).status == wanted
+            assert reply.headers["WWW-Authenticate"] == ("Bearer" if wanted == 401 else None)
 
 
 def test_the_manual_and_the_file_name_the_same_calls():

@@ -9,6 +9,7 @@ import time
 import pytest
 from lbtest import Admin, names_itself, silent, tcp_config, wait_until
 from lbtest.checked import GrpcServer, NginxServer, NsdServer, make_certificate
+from lbtest.http import asks, http_config, response, serves
 
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
 QUICK = {"interval": "100ms", "fast_interval": "50ms", "timeout": "1s", "rise": 2, "fall": 2}
@@ -222,6 +223,22 @@ def test_the_admin_address_tells_the_reported_load(lb, server):
         proxy = lb(config)
         wait_state(proxy, "a", "healthy")
         assert admin.server("a")["load"] == 0.35, "the greater of cpu and network"
+
+
+@pytest.mark.fast
+def test_the_admin_address_tells_the_load_of_responses(lb, server, admin):
+    reported = 'endpoint-load-metrics: JSON {"cpu_utilization": 0.25, "mem_utilization": 0.5}'
+    at = server(serves(lambda _: response(b"ok", headers=[reported])))
+    config = http_config({"name": "a", "address": at}, admin={"address": admin.address},
+                         pool={"balance": {"least_load": "memory"}})
+    proxy = lb(config)
+    assert admin.server("a")["load"] is None
+
+    def told():
+        with proxy.connect() as client:
+            assert asks(client).header("endpoint-load-metrics") is None
+        return admin.server("a")["load"]
+    wait_until(lambda: told() == 0.5, "what its pool balances by")
 
 
 @pytest.mark.fast

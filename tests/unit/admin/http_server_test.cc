@@ -209,6 +209,18 @@ TEST_F(HttpServerTest, ABodyThatDoesNotComeEnds) {
   EXPECT_THAT(say(fd, get("/", "Content-Length: 10\r\n") + "x"), StartsWith("HTTP/1.1 408 "));
 }
 
+TEST_F(HttpServerTest, ARequestThatItsClientCutsOffIsAnswered) {
+  start();
+  for (const std::string& cut :
+       {std::string("GET / HTTP/1.1\r\nHost:"), get("/", "Content-Length: 10\r\n") + "123456789"}) {
+    Fd fd = client();
+    send_some(fd.get(), cut);
+    shutdown(fd.get(), SHUT_WR);
+    EXPECT_THAT(hear(fd), StartsWith("HTTP/1.1 400 ")) << cut;
+  }
+  EXPECT_EQ(echo_.requests, 0);
+}
+
 TEST_F(HttpServerTest, AConnectionWithoutARequestEndsInSilence) {
   start({.request = milliseconds(20)});
   Fd fd = client();
