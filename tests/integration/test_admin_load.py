@@ -15,13 +15,14 @@ def echoes():
 
 
 class Clients:
-    """Clients of both kinds until told to end: any answer but the right one, or a reset, is an error
+    """Clients of all kinds until told to end: any answer but the right one, or a reset, is an error
     that end() raises."""
 
     def __init__(self, http, tcp):
         self._done = False
         self._all = [in_background(self._one, client)
-                     for client in (self._keeps(http), self._comes_and_goes(http), self._talks(tcp))]
+                     for client in (self._keeps(http), self._comes_and_goes(http), self._talks(tcp),
+                                   self._talks_and_goes(tcp))]
 
     def _one(self, rounds):
         count = 0
@@ -54,6 +55,14 @@ class Clients:
                 assert client.asks(b"hello") == b"hello"
                 yield
 
+    @staticmethod
+    def _talks_and_goes(address):
+        while True:
+            with connect(address) as client:
+                assert client.receive_line() in (b"a\n", b"b\n", b"c\n")
+                assert client.asks(b"hello") == b"hello"
+            yield
+
     def end(self):
         self._done = True
         return [each.result() for each in self._all]
@@ -66,10 +75,13 @@ def test_no_client_notices_a_thousand_changes_and_a_hundred_configurations(lb, s
     config = http_config({"name": "a", "address": a}, {"name": "b", "address": b}, runtime={"workers": 2},
                          admin={"address": admin.address})
     config["listeners"]["tcp"] = {"address": tcp_address, "protocol": "tcp", "pool": "tcp"}
-    config["pools"]["tcp"] = {"health_check": "off", "servers": [server(names_itself("tcp")).address]}
+    talkers = {name: server(names_itself(name)) for name in "abc"}
+    config["pools"]["tcp"] = {"servers": [{"name": name, "address": talkers[name].address} for name in "ab"]}
     proxy = lb(config)
     clients = Clients(proxy.address, tcp_address)
-    ids = {each["name"]: each["serverId"] for each in admin.get("/api/servers?pool=back").data}
+    ids = {pool: {each["name"]: each["serverId"] for each in admin.get(f"/api/servers?pool={pool}").data}
+           for pool in ("back", "tcp")}
+    ports = {"back": c.port, "tcp": talkers["c"].port}
     changes = configurations = 0
 
     def change(method, path, body=None, status=200):
@@ -80,14 +92,15 @@ def test_no_client_notices_a_thousand_changes_and_a_hundred_configurations(lb, s
         return reply.data
 
     for number in range(167):
-        change("PUT", f"/api/servers/{ids['a']}/weight", {"weight": number % 5 + 1})
-        new = change("POST", "/api/servers", {"pool": "back", "name": "c", "host": "127.0.0.1",
-                                              "port": c.port}, 201)
-        change("PUT", f"/api/servers/{ids['b']}/state", {"state": ("drain", "maintenance")[number % 2]})
-        change("PUT", "/api/algorithm", {"pool": "back", "algorithm": ("random", "least_connections",
-                                                                       "round_robin")[number % 3]})
+        pool = ("back", "tcp")[number % 2]
+        change("PUT", f"/api/servers/{ids[pool]['a']}/weight", {"weight": number % 5 + 1})
+        new = change("POST", "/api/servers", {"pool": pool, "name": "c", "host": "127.0.0.1",
+                                              "port": ports[pool]}, 201)
+        change("PUT", f"/api/servers/{ids[pool]['b']}/state", {"state": ("drain", "maintenance")[number // 2 % 2]})
+        change("PUT", "/api/algorithm", {"pool": pool, "algorithm": ("random", "least_connections",
+                                                                     "round_robin")[number % 3]})
         change("DELETE", f"/api/servers/{new['serverId']}")
-        change("PUT", f"/api/servers/{ids['b']}/state", {"state": "ready"})
+        change("PUT", f"/api/servers/{ids[pool]['b']}/state", {"state": "ready"})
         if number % 5 < 3:
             sent = copy.deepcopy(config)
             sent["pools"]["back"]["servers"][0]["weight"] = 2 + number % 3

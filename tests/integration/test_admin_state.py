@@ -2,6 +2,7 @@
 """What was changed at run time survives the process where there is a state file: SIGTERM, SIGKILL at
 any moment, and a file that was edited meanwhile."""
 
+import itertools
 import json
 import random
 import stat
@@ -104,25 +105,78 @@ def test_a_state_file_that_cannot_be_written_is_told_at_start(lb, admin, config,
     assert "admin.state_file: cannot write" in process.log()
 
 
-@pytest.mark.seconds(120)
+AT_FIRST = {"servers": {"a": (1, "ready"), "b": (1, "ready")}, "algorithm": "round_robin"}
+
+
+def change_of(kind, numbers, now, sent):
+    """A call, and what everything is once it is acknowledged."""
+    servers = dict(now["servers"])
+    name = numbers.choice("ab")
+    weight, state = servers[name]
+    match kind:
+        case "weight":
+            weight = numbers.randrange(100)
+            servers[name] = (weight, state)
+            return ("PUT", f"/api/servers/{name}/weight", {"weight": weight}), {**now, "servers": servers}
+        case "state":
+            state = numbers.choice(["ready", "drain", "maintenance"])
+            servers[name] = (weight, state)
+            return ("PUT", f"/api/servers/{name}/state", {"state": state}), {**now, "servers": servers}
+        case "algorithm":
+            word = numbers.choice(["round_robin", "random", "least_connections"])
+            return ("PUT", "/api/algorithm", {"pool": "back", "algorithm": word}), {**now, "algorithm": word}
+        case "member" if "c" in servers:
+            del servers["c"]
+            return ("DELETE", "/api/servers/c", None), {**now, "servers": servers}
+        case "member":
+            servers["c"] = (numbers.randrange(100), "ready")
+            new = {"host": "127.0.0.1", "port": 1, "name": "c", "weight": servers["c"][0]}
+            return ("POST", "/api/servers", new), {**now, "servers": servers}
+        case "configuration":
+            weight = numbers.randrange(100)
+            sent["pools"]["back"]["servers"][0]["weight"] = weight
+            after = {**AT_FIRST, "servers": {**AT_FIRST["servers"], "a": (weight, "ready")}}
+            return ("PUT", "/api/config", sent), after
+
+
+def everything(admin):
+    wanted = {"draining": "drain", "maintenance": "maintenance"}
+    servers, algorithm = state_of(admin)
+    return {"servers": {name: (weight, wanted.get(status, "ready")) for name, (weight, status) in servers.items()},
+            "algorithm": algorithm}
+
+
+@pytest.mark.seconds(180)
 def test_after_a_kill_at_any_moment_the_last_acknowledged_change_holds(lb, admin, config):
+    config["pools"]["back"]["health_check"] = "off"
     numbers = random.Random(7)
-    for _ in range(15):
-        process = lb(config)
+    sent = json.loads(json.dumps(first_of(config)))
+    kinds = ["weight", "state", "algorithm", "member", "configuration"]
+    process = lb(config)
+    ids = {name: admin.server(name)["serverId"] for name in "ab"}
+    new = admin.ask("POST", "/api/servers", {"host": "127.0.0.1", "port": 1, "name": "c"}).data
+    ids["c"] = new["serverId"]
+    now = {**AT_FIRST, "servers": {**AT_FIRST["servers"], "c": (1, "ready")}}
+    acknowledged = set()
+    for number in range(15):
         killer = threading.Timer(numbers.uniform(0.02, 0.4), process.kill)
         killer.start()
-        acknowledged = asked = None
         try:
-            for weight in range(2, 1000):
-                asked = weight
-                assert set_weight(admin, "a", weight).status == 200
-                acknowledged = weight
-        except (OSError, ValueError, AssertionError, StopIteration, HTTPException):
+            # The first one of each round is certain to be acknowledged by some process.
+            for kind in itertools.chain([kinds[number % len(kinds)]], iter(lambda: numbers.choice(kinds), None)):
+                (method, path, body), after = change_of(kind, numbers, now, sent)
+                for name, identity in ids.items():
+                    path = path.replace(f"/servers/{name}", f"/servers/{identity}")
+                reply = admin.ask(method, path, body)
+                assert reply.status in (200, 201), reply.text
+                now = after
+                acknowledged.add(kind)
+        except (OSError, ValueError, HTTPException):
             pass  # it is dead
         killer.join()
         process.wait_end()
-        again = lb(config)
-        weight = admin.server("a")["weight"]
-        assert weight in (acknowledged or 1, asked) or acknowledged is None
-        assert acknowledged is None or weight >= acknowledged
-        again.kill()
+        process = lb(config)
+        found = everything(admin)
+        assert found in (now, after)
+        now = found
+    assert acknowledged == set(kinds)
