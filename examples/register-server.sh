@@ -4,12 +4,13 @@
 # out again when it is told to stop (SIGTERM, SIGINT): first no new clients, then, once its work is
 # done, the signal for the server.
 #
-#   LB_ADMIN=http://10.0.0.2:9900 LB_ADMIN_TOKEN=... \
+#   LB_ADMIN=https://lb.internal:9900 LB_ADMIN_CA=ca.pem LB_ADMIN_TOKEN=... \
 #     register-server.sh POOL NAME HOST PORT COMMAND [ARGUMENT...]
 #
 # LB_ADMIN: where lb's admin address is (default http://127.0.0.1:9900; unix:/run/lb/admin.sock for a
-# unix socket). LB_CHECK_PATH: an http check of its own. LB_DRAIN_S: how long work that is open may
-# take (default 30). Needs curl.
+# unix socket). LB_ADMIN_CA: for https://, the authority of its certificate (default: this system's).
+# LB_CHECK_PATH: an http check of its own. LB_DRAIN_S: how long work that is open may take (default
+# 30). Needs curl.
 set -eu
 
 [ $# -ge 5 ] || { echo "usage: $0 POOL NAME HOST PORT COMMAND [ARGUMENT...]" >&2; exit 2; }
@@ -21,6 +22,7 @@ call() { # METHOD PATH [BODY]: what lb answers, on stdout
   method=$1 path=$2
   shift 2
   set -- --silent --show-error --max-time 60 --request "$method" ${1:+--data "$1"}
+  [ -z "${LB_ADMIN_CA:-}" ] || set -- "$@" --cacert "$LB_ADMIN_CA"
   case $admin in
     unix:*) set -- "$@" --unix-socket "${admin#unix:}" "http://localhost$path" ;;
     *://*) set -- "$@" "$admin$path" ;;

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 
@@ -29,11 +30,11 @@ def registered():
     """registered(admin, port): the script, running a server at this port."""
     running = []
 
-    def start(admin, port, token=TOKEN):
+    def start(admin, port, token=TOKEN, **env):
         command = ["setpriv", "--pdeathsig", "KILL", str(ROOT / "examples/register-server.sh"), "back", "new",
                    "127.0.0.1", str(port), sys.executable, "-c", SERVER, str(port)]
         running.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env={
-            **os.environ, "LB_ADMIN": f"http://{admin.address}", "LB_ADMIN_TOKEN": token}))
+            **os.environ, "LB_ADMIN": f"http://{admin.address}", "LB_ADMIN_TOKEN": token, **env}))
         return running[-1]
 
     yield start
@@ -64,6 +65,23 @@ def test_a_server_adds_itself_and_leaves_without_losing_anybody(lb, server, regi
             assert client.receive_line() == b"old\n"
     for client in clients:  # those at the leaving server may finish
         client.send(b".").close()
+    assert script.wait(20) == 0
+    assert names(admin) == {"old": "healthy"}
+
+
+def test_a_server_on_another_machine_speaks_tls_and_verifies(lb, server, registered, authority):
+    port = free_port()
+    certificate = authority.issue("admin", "localhost", "127.0.0.1")
+    context = ssl.create_default_context(cafile=authority.ca)
+    admin = Admin(f"127.0.0.1:{port}", TOKEN, tls=context)
+    lb(tcp_config({"name": "old", "address": server(names_itself("old"))}, admin={
+        "address": f"0.0.0.0:{port}", "token": TOKEN, "tls": dict(certificate)}))
+    there = {"LB_ADMIN": f"https://localhost:{port}"}
+    stranger = registered(admin, free_port(), **there)
+    assert stranger.wait(20) == 1 and "certificate" in stranger.stderr.read()
+    script = registered(admin, free_port(), **there, LB_ADMIN_CA=str(authority.ca))
+    wait_until(lambda: names(admin).get("new") == "healthy", "the new server is there")
+    script.terminate()
     assert script.wait(20) == 0
     assert names(admin) == {"old": "healthy"}
 
