@@ -52,14 +52,18 @@ def test_a_million_false_addresses_leave_known_clients_alone(lb, space, inside):
         assert client.asks(b"again") == b"again"
     before_kib = proxy.rss_kib()
     flood = Flood(space, proxy.address, 1_000_000)
-    lost = asked = most_kib = 0
-    while flood.is_running():
+    sent = lost = asked = most_kib = 0
+    # A share of one in a hundred is not told from a few questions.
+    while flood.is_running() or asked < 1_000:
+        if not flood.is_running():
+            sent += flood.wait()
+            flood = Flood(space, proxy.address, 1_000_000, first=sent)
         for client in clients:
             asked += 1
             lost += not is_answered(client, str(asked).encode())
         most_kib = max(most_kib, proxy.rss_kib())
-    assert flood.wait() > 900_000
-    assert asked > 100 and lost <= asked / 100, f"{lost} of {asked} lost"
+    assert sent + flood.wait() > 900_000
+    assert lost <= asked / 100, f"{lost} of {asked} lost"
     assert most_kib < before_kib + 16_000
     assert proxy.fd_count() < 2_000 + 100
 

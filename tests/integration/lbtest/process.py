@@ -129,6 +129,16 @@ class LbProcess:
     def fd_count(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def open_files(self):
+        """What its descriptors lead to."""
+        files = set()
+        for link in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            try:
+                files.add(os.readlink(link))
+            except FileNotFoundError:  # closed since
+                pass
+        return files
+
     def rss_kib(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)[1])
