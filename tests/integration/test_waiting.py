@@ -151,9 +151,9 @@ def test_five_hundred_held_clients_are_served_in_order(lb, server):
     for client in clients:
         assert client.receive(6) == b"served"
     assert sorted(arrived) == list(range(500))
-    # Two workers connect at the same time, and many threads note: no more than those under way
-    # change places.
-    assert max(abs(place - number) for place, number in enumerate(arrived)) < 200
+    # One of the two workers may connect all of its clients before the other one begins, and many
+    # threads note. By chance, or from the last to the first, one would be 450 places away or more.
+    assert max(abs(place - number) for place, number in enumerate(arrived)) < 400
 
 
 def test_short_connections_in_a_queue_are_all_served(lb, swarm):

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 
-from lbtest.connection import TIMEOUT_S, Connection, parse
+from lbtest.connection import TIMEOUT_S, Connection, is_ready, parse
 
 _KEYS = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
          "rsa": ["-newkey", "rsa:2048"]}
@@ -106,12 +106,12 @@ class TlsConnection(Connection):
                 try:
                     return call()
                 except ssl.SSLWantReadError:
-                    waits = [self.socket], []
+                    awaited = select.POLLIN
                 except ssl.SSLWantWriteError:
-                    waits = [], [self.socket]
+                    awaited = select.POLLOUT
                 finally:
                     self.socket.settimeout(TIMEOUT_S)
-            if not any(select.select(*waits, [], TIMEOUT_S)):
+            if not is_ready(self.socket, awaited, TIMEOUT_S):
                 raise TimeoutError("timed out")
 
 

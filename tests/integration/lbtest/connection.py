@@ -45,6 +45,13 @@ def connect(address, source=None, timeout_s=TIMEOUT_S):
     return connection
 
 
+def is_ready(raw, events, timeout_s):
+    """Waits until the socket is; select.POLLIN, POLLOUT. Of any descriptor: select() has 1,024."""
+    poll = select.poll()
+    poll.register(raw, events)
+    return bool(poll.poll(timeout_s * 1000))
+
+
 def refuses(address):
     """Whether nobody listens there."""
     try:
@@ -150,8 +157,8 @@ class Connection:
 
     def expect_nothing(self, for_s=0.2):
         """The peer says nothing for a while."""
-        readable, _, _ = select.select([self.socket], [], [], for_s)
-        assert not readable, f"expected nothing, received {self.socket.recv(1024)!r}"
+        if is_ready(self.socket, select.POLLIN, for_s):
+            raise AssertionError(f"expected nothing, received {self.socket.recv(1024)!r}")
 
     def __enter__(self):
         return self
