@@ -7,6 +7,7 @@ import socket
 
 import pytest
 from lbtest import tcp_config, wait_until
+from lbtest.connection import is_ready
 from lbtest.swarm import ShortConnections
 
 CLIENTS = 60
@@ -133,7 +134,7 @@ def test_the_limit_of_a_server_is_exact_while_clients_come_and_go(lb, swarm, wor
 
 
 def is_readable(client):
-    return bool(select.select([client.socket], [], [], 0)[0])
+    return is_ready(client.socket, select.POLLIN, 0)
 
 
 def hears(proxy, clients):

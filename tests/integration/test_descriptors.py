@@ -9,6 +9,7 @@ import time
 
 import pytest
 from lbtest import echo, tcp_config, wait_until
+from lbtest.connection import is_ready
 
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
 
@@ -103,7 +104,7 @@ def test_clients_wait_for_a_local_port_that_somebody_gives_back(lb, server, name
     proxy = lb(tcp_config(one, address="127.0.0.1:7001", runtime=RUNTIME), inside=machine.inside)
     clients = [machine.call(proxy.connect, None, f"127.0.0.{number}:20000").send(b"!")
                for number in range(2, 16)]
-    served = {client for client in clients if select.select([client.socket], [], [], 0.3)[0]}
+    served = {client for client in clients if is_ready(client.socket, select.POLLIN, 0.3)}
     assert len(served) == 10
     for client in served:
         client.reset()
