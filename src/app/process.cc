@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "app/process.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <utility>
 
 #include "app/descriptors.h"
@@ -13,6 +10,7 @@
 #include "app/usable_cpus.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/random.h"
 #include "pool/redis_store.h"
 
 namespace lb {
@@ -40,7 +38,7 @@ std::set<std::string> host_names(const Config& config) {
 
 std::string random_key() {
   std::string key(32, '\0');
-  if (getentropy(key.data(), key.size()) != 0) std::abort();  // there is no safe way on
+  fill_random(key.data(), key.size());
   return key;
 }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "l7/jwt_verifier.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <utility>
+
+#include "common/random.h"
 
 namespace lb {
 
@@ -21,8 +20,7 @@ Unexpected<JwtRefusal> refuse(JwtRefusal why) {
 
 std::array<uint64_t, 2> random_key() {
   std::array<uint64_t, 2> key{};
-  // A process without randomness must not go on.
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), sizeof(key)) != 1) std::abort();
+  fill_random(key.data(), sizeof(key));
   return key;
 }
 

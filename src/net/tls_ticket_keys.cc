@@ -2,12 +2,12 @@
 #include "net/tls_ticket_keys.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <string>
+
+#include "common/random.h"
 
 namespace lb {
 
@@ -17,17 +17,11 @@ constexpr size_t kShort = 48;  // name, AES-128 key, HMAC key of 16
 constexpr size_t kLong = 80;   // name, HMAC key of 32, AES-256 key
 constexpr size_t kMostKeys = 16;
 
-template <size_t N>
-void fill(std::array<unsigned char, N>& into) {
-  // A process without randomness must not go on.
-  if (RAND_bytes(into.data(), static_cast<int>(N)) != 1) std::abort();
-}
-
 TicketKeys::Key random_key() {
   TicketKeys::Key key;
-  fill(key.name);
-  fill(key.hmac);
-  fill(key.aes);
+  fill_random(key.name.data(), key.name.size());
+  fill_random(key.hmac.data(), key.hmac.size());
+  fill_random(key.aes.data(), key.aes.size());
   return key;
 }
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+namespace lb {
+
+// Bytes that nobody can guess, for keys: the kernel's (getentropy(3)), up to 256. A process that
+// cannot have them must not go on: it aborts. Any thread; a system call.
+void fill_random(void* into, size_t size);
+
+}  // namespace lb
