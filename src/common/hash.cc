@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/hash.h"
 
-#include <bit>
-#include <cstddef>
-#include <cstring>
+#include "common/load_word.h"
 
 namespace lb {
 
@@ -17,19 +15,6 @@ uint64_t fold(uint64_t a, uint64_t b) {
   return a ^ b ^ static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-// Up to 8 bytes, little-endian on every machine, so that the hash is the same everywhere.
-uint64_t load(std::string_view bytes) {
-  uint64_t word = 0;
-  if (std::endian::native == std::endian::little && bytes.size() >= 8) {
-    std::memcpy(&word, bytes.data(), 8);
-    return word;
-  }
-  for (size_t i = 0; i < bytes.size() && i < 8; ++i) {
-    word |= uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
-  }
-  return word;
-}
-
 }  // namespace
 
 uint64_t hash64(std::string_view bytes, uint64_t seed) {
@@ -37,10 +22,10 @@ uint64_t hash64(std::string_view bytes, uint64_t seed) {
   constexpr uint64_t kB = 0xe7037ed1a0b428db;
   uint64_t hash = seed ^ fold(bytes.size() ^ kA, kB);
   while (bytes.size() > 8) {
-    hash = fold(load(bytes) ^ kA, hash ^ kB);
+    hash = fold(load_word(bytes) ^ kA, hash ^ kB);
     bytes.remove_prefix(8);
   }
-  hash = fold(load(bytes) ^ kA, hash ^ kB);
+  hash = fold(load_word(bytes) ^ kA, hash ^ kB);
   return mix64(hash);
 }
 

@@ -3,13 +3,12 @@
 
 #include <bit>
 #include <cstddef>
-#include <cstring>
+
+#include "common/load_word.h"
 
 namespace lb {
 
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "words are read as they lie in memory");
 
 struct State {
   uint64_t v0, v1, v2, v3;
@@ -46,14 +45,9 @@ Digest128 siphash128(const std::array<uint64_t, 2>& key, std::string_view bytes)
               key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
   uint64_t last = uint64_t{bytes.size()} << 56;
   for (; bytes.size() >= sizeof(uint64_t); bytes.remove_prefix(sizeof(uint64_t))) {
-    uint64_t word;
-    std::memcpy(&word, bytes.data(), sizeof(word));
-    state.take(word);
+    state.take(load_word(bytes));
   }
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    last |= uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
-  }
-  state.take(last);
+  state.take(last | load_word(bytes));
   state.v2 ^= 0xee;
   Digest128 digest;
   digest.low = state.end();
