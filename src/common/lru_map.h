@@ -36,8 +36,9 @@ class LruMap {
     use_at(index);
     return &node(index).value;
   }
-  // The same at the cost of one cache line instead of four: its turn comes when it is the one to
-  // go, and goes to the front instead. What then goes was not touched for a whole round.
+  // The same at the cost of one cache line instead of four: when it is the one to go it is passed
+  // over once, and is the most recently used from then on. Of many that were touched at most
+  // kMostPassedOver are passed over at a time, so that no call takes long.
   Value* touch(const Key& key) {
     uint32_t index = locate(key);
     if (index == kNone) return nullptr;
@@ -71,10 +72,17 @@ class LruMap {
     capacity_ = std::max<size_t>(1, capacity);
     while (size_ > capacity_) remove(oldest());
   }
-  // Erases from the least recently used on, for as long as `done(key, value)` holds.
-  template <typename Done>
-  void erase_oldest_while(Done done) {
-    while (size_ > 0 && done(node(oldest()).key, node(oldest_).value)) remove(oldest_);
+  // Looks at so many of the least recently used, until one is neither `gone(key, value)`, and
+  // erased, nor touched, and passed over.
+  template <typename Gone>
+  void erase_oldest(size_t looks, Gone gone) {
+    for (; looks > 0 && size_ > 0; --looks) {
+      if (gone(node(oldest_).key, node(oldest_).value)) {
+        remove(oldest_);
+      } else if (!pass_over(oldest_)) {
+        return;
+      }
+    }
   }
   // Erases every entry for which `gone(key, value)` holds.
   template <typename Gone>
@@ -96,6 +104,7 @@ class LruMap {
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
   static constexpr size_t kBlock = 64;
+  static constexpr int kMostPassedOver = 32;
 
   struct Node {
     Key key{};
@@ -117,10 +126,17 @@ class LruMap {
     return index;
   }
 
-  // The one to go, once those that were touched have moved to the front. There is one.
+  // The one to go. There is one.
   uint32_t oldest() {
-    while (node(oldest_).is_touched) use_at(oldest_);
+    for (int left = kMostPassedOver; left > 0 && pass_over(oldest_); --left) {
+    }
     return oldest_;
+  }
+
+  bool pass_over(uint32_t index) {
+    bool is_touched = node(index).is_touched;
+    if (is_touched) use_at(index);
+    return is_touched;
   }
 
   void use_at(uint32_t index) {

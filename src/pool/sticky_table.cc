@@ -105,9 +105,7 @@ StickyTable::Change StickyTable::put(const StickyKey& key, uint32_t server, int6
   }
   // A few that nobody will ask for again make room, so that a table does not stay as large as it
   // once was.
-  int left = 2;
-  its.entries.erase_oldest_while(
-      [&](uint64_t, const Entry& oldest) { return left-- > 0 && is_over(oldest, now); });
+  its.entries.erase_oldest(2, [&](uint64_t, const Entry& oldest) { return is_over(oldest, now); });
   its.entries.put(key.hash, {.server = server, .used = now, .until = until, .told = now & kTold});
   return Change::placed;
 }

@@ -77,22 +77,35 @@ TEST(LruMap, WhereAllWereTouchedThereIsStillOneThatGoes) {
   map.put(6, "");
   map.put(7, "");
   EXPECT_EQ(map.find(3), nullptr);
-  map.erase_oldest_while([](uint64_t key, const std::string&) { return key == 5; });
+  map.erase_oldest(9, [](uint64_t key, const std::string&) { return key == 5; });
   EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{7, 6}));
 }
 
-TEST(LruMap, WhatWasTouchedIsNotErasedAsTheOldest) {
-  Map map(3);
-  for (uint64_t key : {1, 2, 3}) map.put(key, "");
-  map.touch(1);
-  map.erase_oldest_while([](uint64_t key, const std::string&) { return key <= 2; });
-  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{1, 3}));
+TEST(LruMap, BehindWhatWasTouchedTheOldestAreFound) {
+  Map map(9);
+  for (uint64_t key : {1, 2, 3, 4, 5}) map.put(key, "");
+  for (uint64_t key : {1, 2, 4}) map.touch(key);
+  auto is_gone = [](uint64_t key, const std::string&) { return key == 2 || key == 3; };
+  map.erase_oldest(2, is_gone);  // 1 is passed over, 2 is gone though it was touched
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{1, 5, 4, 3}));
+  map.erase_oldest(9, is_gone);
+  EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{4, 1, 5}));
+}
+
+TEST(LruMap, WhereAllWereTouchedNoCallPassesOverThemAll) {
+  Map map(1'000);
+  for (uint64_t key = 0; key < 1'000; ++key) map.put(key, "");
+  for (uint64_t key = 0; key < 1'000; ++key) map.touch(key);
+  map.put(1'000, "");
+  EXPECT_EQ(keys_of(map).back(), 33u) << "32 were passed over, and one went";
+  EXPECT_EQ(map.find(32), nullptr);
+  EXPECT_EQ(map.size(), 1'000u);
 }
 
 TEST(LruMap, ErasesByWhatEntriesAre) {
   Map map(100);
   for (uint64_t key = 0; key < 10; ++key) map.put(key, key < 5 ? "old" : "new");
-  map.erase_oldest_while([](uint64_t key, const std::string&) { return key < 3; });
+  map.erase_oldest(9, [](uint64_t key, const std::string&) { return key < 3; });
   EXPECT_EQ(map.size(), 7u);
   map.erase_if([](uint64_t, const std::string& value) { return value == "old"; });
   EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{9, 8, 7, 6, 5}));
