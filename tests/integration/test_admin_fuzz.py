@@ -94,19 +94,23 @@ def status_of(request, heard):
     return status
 
 
-@pytest.mark.seconds(180)
-def test_ten_thousand_odd_requests_change_nothing(lb, server):
+def one_server(lb, server):
+    """An lb with the server a, and its admin."""
     address = f"127.0.0.1:{free_port()}"
-    admin = Admin(address, TOKEN)
     config = tcp_config({"name": "a", "address": server(names_itself("a"))},
                         admin={"address": address, "token": TOKEN})
-    proxy = lb(config)
+    return lb(config), Admin(address, TOKEN)
+
+
+@pytest.mark.seconds(180)
+def test_ten_thousand_odd_requests_change_nothing(lb, server):
+    proxy, admin = one_server(lb, server)
     etag = admin.get("/api/config").headers["ETag"]
     before = admin.server("a")
     fuzz = Fuzz(1, before["serverId"])
     for number in range(10_000):
         request = fuzz.request()
-        status = status_of(request, answer(address, request))
+        status = status_of(request, answer(admin.address, request))
         if not request.split(b" ")[0] in (b"GET", b"HEAD"):
             assert status >= 400, (number, request, status)
     assert admin.get("/api/config").headers["ETag"] == etag
@@ -117,17 +121,13 @@ def test_ten_thousand_odd_requests_change_nothing(lb, server):
 
 @pytest.mark.seconds(60)
 def test_odd_requests_with_the_token_are_answered_too(lb, server):
-    address = f"127.0.0.1:{free_port()}"
-    admin = Admin(address, TOKEN)
-    config = tcp_config({"name": "a", "address": server(names_itself("a"))},
-                        admin={"address": address, "token": TOKEN})
-    proxy = lb(config)
+    _, admin = one_server(lb, server)
     fuzz = Fuzz(2, admin.server("a")["serverId"])
     token = f"\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
     statuses = set()
     for _ in range(1_500):
         request = fuzz.request().replace(b"\r\n", token, 1)
-        statuses.add(status_of(request, answer(address, request)))
+        statuses.add(status_of(request, answer(admin.address, request)))
     assert {200, 400, 403, 404, 405} <= statuses, statuses
     # Whatever was changed, the file is taken up again and serves.
     for name in [each["name"] for each in admin.get("/api/servers").data]:

@@ -211,7 +211,8 @@ def test_plain_http_behind_a_proxy_header_is_told_so_too(lb, server, authority, 
 @pytest.mark.fast
 def test_what_is_neither_tls_nor_http_gets_no_http(lb, server, authority, app):
     proxy = lb(https_config(server(), certificates=[app]))
-    for said in (b"SSH-2.0-OpenSSH_9.2\r\n", b"get / http/1.1\r\n\r\n", b"\x80\x2e\x01\x00\x02"):
+    ssl_2_hello = b"\x80\x2e\x01\x00\x02" + bytes(0x2e - 3)
+    for said in (b"SSH-2.0-OpenSSH_9.2\r\n", b"get / http/1.1\r\n\r\n", ssl_2_hello):
         assert b"HTTP" not in proxy.connect().send(said).receive_all()
 
 

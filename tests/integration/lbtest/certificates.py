@@ -27,7 +27,7 @@ class Authority:
         self.ca = str(self.directory / "ca.pem")
 
     def _openssl(self, *arguments):
-        subprocess.run(["openssl", *arguments], cwd=self.directory, check=True, timeout=30,
+        subprocess.run(["openssl", *arguments], cwd=self.directory, check=True, timeout=60,
                        capture_output=True)
 
     def issue(self, name, *hosts, kind="ec", subject=None, days=20, extensions=()):
@@ -102,6 +102,7 @@ class TlsConnection(Connection):
     def _in_turns(self, call):
         while True:
             with self._turn:
+                timeout_s = self.socket.gettimeout()
                 self.socket.settimeout(0)
                 try:
                     return call()
@@ -110,13 +111,13 @@ class TlsConnection(Connection):
                 except ssl.SSLWantWriteError:
                     awaited = select.POLLOUT
                 finally:
-                    self.socket.settimeout(TIMEOUT_S)
-            if not is_ready(self.socket, awaited, TIMEOUT_S):
+                    self.socket.settimeout(timeout_s)
+            if not is_ready(self.socket, awaited, timeout_s):
                 raise TimeoutError("timed out")
 
 
 def s_client(address, *options, said=b""):
     """What `openssl s_client` prints for one connection that says `said`."""
     done = subprocess.run(["openssl", "s_client", "-connect", address, *options], input=said,
-                          capture_output=True, timeout=20)
+                          capture_output=True, timeout=60)
     return (done.stdout + done.stderr).decode(errors="replace")

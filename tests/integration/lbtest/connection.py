@@ -6,7 +6,8 @@ import select
 import socket
 import struct
 
-TIMEOUT_S = 10.0
+# Longer than any time limit that lb has by itself: what ends by one has ended by then.
+TIMEOUT_S = 30.0
 
 
 def parse(address):

@@ -140,7 +140,7 @@ class FakeServer:
             with self._lock:
                 self._open.remove(connection)
 
-    def accept(self, timeout_s=10.0):
+    def accept(self, timeout_s=30.0):
         """The next connection, for the test to play the server on."""
         try:
             return self._waiting.get(timeout=timeout_s)

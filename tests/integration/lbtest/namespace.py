@@ -15,7 +15,7 @@ _numbers = itertools.count()
 
 
 def _run(*words):
-    subprocess.run(words, check=True, timeout=10, capture_output=True)
+    subprocess.run(words, check=True, timeout=30, capture_output=True)
 
 
 @functools.cache

@@ -45,7 +45,7 @@ def has_ipv6():
         return False
 
 
-def wait_until(condition, what, timeout_s=10.0):
+def wait_until(condition, what, timeout_s=30.0):
     """Asks again and again until the condition holds; fails by naming what did not happen."""
     end = time.monotonic() + timeout_s
     while True:

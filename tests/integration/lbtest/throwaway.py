@@ -31,7 +31,7 @@ class Throwaway:
              "--kill-child", "sh", "-c", _SET_UP, str(directory)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self._holder.stdout.readline() != "ready\n":
-            raise OSError(self._holder.communicate(timeout=10)[1])
+            raise OSError(self._holder.communicate(timeout=30)[1])
         pid = self._holder.pid
         first = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
         self.inside = ("nsenter", "--target", first, "--mount", "--net", "--pid",
@@ -59,7 +59,7 @@ class Throwaway:
 
     def close(self):
         self._holder.kill()
-        self._holder.communicate(timeout=10)
+        self._holder.communicate(timeout=30)
 
 
 @functools.cache
@@ -69,5 +69,5 @@ def can_be_had():
         ["unshare", "--mount", "--net", "--pid", "--fork", "sh", "-c",
          "mount -t tmpfs tmpfs /mnt && mkdir /mnt/a /mnt/b /mnt/c && "
          "mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/a,workdir=/mnt/b /mnt/c"],
-        capture_output=True, timeout=10)
+        capture_output=True, timeout=30)
     return done.returncode == 0
