@@ -121,7 +121,7 @@ def test_ten_thousand_odd_requests_change_nothing(lb, server):
 
 @pytest.mark.seconds(60)
 def test_odd_requests_with_the_token_are_answered_too(lb, server):
-    _, admin = one_server(lb, server)
+    proxy, admin = one_server(lb, server)
     fuzz = Fuzz(2, admin.server("a")["serverId"])
     token = f"\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
     statuses = set()
