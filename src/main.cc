@@ -12,8 +12,12 @@
 #include "app/demo.h"
 #include "app/descriptors.h"
 #include "app/process.h"
+#include "app/sandbox.h"
+#include "app/sandbox_proof.h"
+#include "app/script_rights.h"
 #include "app/tls_inspection.h"
 #include "common/log.h"
+#include "common/result.h"
 #include "config/loader.h"
 #include "config/one_line.h"
 
@@ -33,26 +37,34 @@ int report(const std::vector<lb::ConfigProblem>& problems, const std::string& fi
   return kUsageError;
 }
 
-int check(const std::string& file) {
+int check(const std::string& file, bool sandbox) {
   auto loaded = lb::load_config(file, &lb::tls_inspector());
   if (!loaded) return report(loaded.error(), file);
   for (const lb::ConfigProblem& warning : loaded->warnings) {
     fmt::print(stderr, "warning: {}\n", warning.to_string(file));
   }
   fmt::print("{}: ok\n", file);
+  if (sandbox && !lb::prove_sandbox(loaded->config, file)) return kRunTimeError;
   return 0;
 }
 
-int run(const std::string& file, const std::function<decltype(lb::load_config(""))()>& load) {
-  auto loaded = load();
-  if (!loaded) return report(loaded.error(), file);
-  auto scripts = lb::ScriptProcess::start();
-  if (!scripts) {
-    fmt::print(stderr, "lb: {}\n", scripts.error().message);
+// `name` is what messages call the configuration, `file` where it is; empty: nowhere.
+int run(const std::string& name, const std::string& file,
+        const std::function<decltype(lb::load_config(""))()>& load) {
+  auto failed = [](const lb::Error& error) {
+    fmt::print(stderr, "lb: {}\n", error.message);
     return kRunTimeError;
-  }
-  lb::Process process({file, load, std::filesystem::path(file).parent_path()}, std::move(*loaded),
-                      std::move(*scripts));
+  };
+  auto loaded = load();
+  if (!loaded) return report(loaded.error(), name);
+  auto sandbox = lb::Sandbox::plan(loaded->config, file);
+  if (!sandbox) return failed(sandbox.error());
+  lb::ScriptLimits limits{.user = sandbox->user()};
+  if (sandbox->is_on()) limits.may_run = lb::scripts_of(loaded->config, file);
+  auto scripts = lb::ScriptProcess::start(std::move(limits));
+  if (!scripts) return failed(scripts.error());
+  lb::Process process({name, load, std::filesystem::path(file).parent_path()}, std::move(*loaded),
+                      std::move(*scripts), std::move(*sandbox));
   int code = process.run();
   lb::log::shutdown();
   return code;
@@ -93,7 +105,7 @@ struct OneLineCommands {
   }
 
   int run() const {
-    return ::run("lb " + line.protocol, [line = line] { return lb::load_one_line(line); });
+    return ::run("lb " + line.protocol, "", [line = line] { return lb::load_one_line(line); });
   }
 };
 
@@ -191,6 +203,9 @@ int main(int argc, char** argv) {
   auto* check_command = app.add_subcommand("check", "find every error of a configuration file");
   std::string checked_file;
   check_command->add_option("--config,-c", checked_file, "the configuration file")->required();
+  bool checks_sandbox = false;
+  check_command->add_flag("--sandbox", checks_sandbox,
+                          "also show what lb gives up at start, and prove that it holds");
   auto* demo_command = app.add_subcommand(
       "demo", "try it out: three example servers, a balancer and clients, with no file");
   lb::DemoOptions demo;
@@ -211,7 +226,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
-  if (check_command->parsed()) return check(checked_file);
+  if (check_command->parsed()) return check(checked_file, checks_sandbox);
   if (one_line.parsed()) return one_line.run();
   if (admin.parsed()) return admin.run();
   if (demo_command->parsed()) {
@@ -225,7 +240,7 @@ int main(int argc, char** argv) {
     return kUsageError;
   }
   if (config->empty()) {
-    return run("environment", [] { return lb::load_environment(variable); });
+    return run("environment", "", [] { return lb::load_environment(variable); });
   }
-  return run(file, [file] { return lb::load_config(file, &lb::tls_inspector()); });
+  return run(file, file, [file] { return lb::load_config(file, &lb::tls_inspector()); });
 }

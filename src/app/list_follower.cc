@@ -14,6 +14,13 @@ constexpr int kLooksUntilGone = 2;
 
 }  // namespace
 
+std::optional<FileStamp> file_stamp(const std::string& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) return std::nullopt;
+  return FileStamp{info.st_ino, info.st_size,
+                   int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
 ListFollower::ListFollower(EventLoop& loop, std::function<void()> on_change,
                            std::chrono::milliseconds period)
     : on_change_(std::move(on_change)), period_(period), timer_(loop, [this] { look(); }) {}
@@ -35,16 +42,9 @@ void ListFollower::tell_again() {
   for (auto& [path, file] : files_) file = {};
 }
 
-std::optional<ListFollower::Stamp> ListFollower::stamp(const std::string& file) {
-  struct stat info {};
-  if (stat(file.c_str(), &info) != 0) return std::nullopt;
-  return Stamp{info.st_ino, info.st_size,
-               int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
-}
-
 // Missing for a moment: an editor is replacing it. For longer: somebody should hear of it, once.
 bool ListFollower::is_news(const std::string& path, File& file) {
-  auto now = stamp(path);
+  auto now = file_stamp(path);
   if (!now) return ++file.looks_missing == kLooksUntilGone;
   file.looks_missing = 0;
   if (now == file.stamp) return false;

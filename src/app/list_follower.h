@@ -15,6 +15,16 @@
 
 namespace lb {
 
+// By which a file that was changed or replaced is known.
+struct FileStamp {
+  ino_t inode;
+  off_t size;
+  int64_t modified_ns;
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+// Absent: there is no such file.
+std::optional<FileStamp> file_stamp(const std::string& file);
+
 // Watches the files of the listeners' `allow` and `deny` lists, and of the keys of tokens, by
 // looking at them every two seconds: that works on every file system and for every way of replacing
 // a file. Control thread.
@@ -34,17 +44,10 @@ class ListFollower {
   void tell_again();
 
  private:
-  struct Stamp {
-    ino_t inode;
-    off_t size;
-    int64_t modified_ns;
-    friend bool operator==(const Stamp&, const Stamp&) = default;
-  };
   struct File {
-    std::optional<Stamp> stamp;  // when it was told of last
-    int looks_missing = 0;       // in a row
+    std::optional<FileStamp> stamp;  // when it was told of last
+    int looks_missing = 0;           // in a row
   };
-  static std::optional<Stamp> stamp(const std::string& file);
   static bool is_news(const std::string& path, File& file);
   void look();
 

@@ -120,4 +120,22 @@ void adjust_sockets(const Config& config, const SocketGroups& groups) {
   }
 }
 
+SocketOwner::SocketOwner(const User* user) : user_(geteuid() == 0 ? user : nullptr) {
+  if (user_ != nullptr && setegid(user_->gid) != 0) user_ = nullptr;
+}
+
+SocketOwner::~SocketOwner() {
+  if (user_ == nullptr) return;
+  [[maybe_unused]] int failed = setegid(getgid());
+}
+
+void SocketOwner::take_over(const SocketGroups& groups) const {
+  if (user_ == nullptr) return;
+  for (const auto& [key, group] : groups) {
+    for (const auto& socket : group->sockets()) {
+      [[maybe_unused]] int failed = fchown(socket->get(), user_->uid, user_->gid);
+    }
+  }
+}
+
 }  // namespace lb

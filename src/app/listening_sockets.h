@@ -8,6 +8,7 @@
 
 #include "common/fd.h"
 #include "common/result.h"
+#include "common/user.h"
 #include "config/config.h"
 
 namespace lb {
@@ -51,5 +52,22 @@ Result<SocketGroups> open_sockets(const Config& config, const SocketGroups& open
 
 // Brings backlog and keepalive of all sockets to what `config` says.
 void adjust_sockets(const Config& config, const SocketGroups& groups);
+
+// While it lives, unix sockets that root opens are of the group of `user`, which root will become;
+// null: of its own. Main thread, alone.
+class SocketOwner {
+ public:
+  explicit SocketOwner(const User* user);
+  ~SocketOwner();
+  SocketOwner(const SocketOwner&) = delete;
+  SocketOwner& operator=(const SocketOwner&) = delete;
+
+  // The sockets become the user's: only sockets of the same owner may share a port, and a reload
+  // opens further ones as the user.
+  void take_over(const SocketGroups& groups) const;
+
+ private:
+  const User* user_;  // null, too, where this process is not root
+};
 
 }  // namespace lb

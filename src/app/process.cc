@@ -44,8 +44,10 @@ std::string random_key() {
 
 }  // namespace
 
-Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts)
+Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts,
+                 std::optional<Sandbox> sandbox)
     : source_(std::move(source)),
+      sandbox_(std::move(sandbox)),
       file_(std::make_shared<const Config>(std::move(loaded.config))),
       config_(file_),
       file_document_(std::move(loaded.document)),
@@ -111,7 +113,8 @@ void Process::wake(size_t worker) {
 
 int Process::run() {
   if (auto started = start(); !started) {
-    log::error("{}: {}", source_.name, started.error().message);
+    std::string why = started.error().message;
+    log::error("{}: {}", source_.name, sandbox_ ? sandbox_->with_reason(why) : why);
     return 1;
   }
   loop_.run();
@@ -123,17 +126,71 @@ int Process::run() {
   return 0;
 }
 
+// The order is the sandbox's: what it takes away is used before it, and every thread, the log's
+// included, begins inside.
 Status<> Process::start() {
   signal(SIGPIPE, SIG_IGN);  // splice(2) knows no MSG_NOSIGNAL
-  if (auto opened = log::configure(config_->log); !opened) {
-    (void)log::configure({});  // so that somebody hears of it
-    return fail("log.output: " + opened.error().message);
+  const log::Settings written = config_->log;
+  Notes notes;
+  auto opened = open_addresses(notes);
+  Status<> entered = sandbox_ ? sandbox_->enter() : Done{};
+  if (!entered) (void)log::configure({});  // no file, which would be the wrong user's
+  if (!entered) return entered;
+  if (auto logged = open_log(written); !logged) return logged;
+  for (const auto& [level, message] : notes) {
+    if (log::enabled(level)) log::write(level, message);
   }
+  if (!opened) return opened;
   warn(first_warnings_);
+  if (sandbox_) sandbox_->tell();
   size_t pipes = plan_descriptors(raise_descriptor_limit(), workers_, 0, 1).pipes_per_worker;
   for (size_t i = 0; i < workers_; ++i) {
     team_.workers.push_back(std::make_unique<Worker>(i, team_, pipes));
   }
+  watch_signals();
+  if (auto files = open_files(); !files) return files;
+  for (auto& worker : team_.workers) worker->start();
+  rate_.note(work_so_far());
+  housekeeping_.start(kHousekeeping);
+  take_up({*file_, {}, document_}, {}, true);
+  return Done{};
+}
+
+Status<> Process::open_addresses(Notes& notes) {
+  raise_descriptor_limit();  // a port may need hundreds of sockets
+  if (auto read = read_state(notes); !read) return read;
+  std::optional<User> user = sandbox_ ? sandbox_->user() : std::nullopt;
+  SocketOwner owner(user ? &*user : nullptr);
+  auto sockets = open_sockets(*config_, {}, workers_);
+  if (!sockets) return fail(sockets.error().message);
+  if (auto opened = open_admin(); !opened) return opened;
+  owner.take_over(*sockets);
+  sockets_ = std::move(*sockets);
+  return Done{};
+}
+
+// A configuration that took the place of the file has settings of its own.
+Status<> Process::open_log(const log::Settings& written) {
+  if (auto opened = log::configure(written); !opened) {
+    (void)log::configure({});  // so that somebody hears of it
+    return fail("log.output: " + opened.error().message);
+  }
+  if (config_->log == written) return Done{};
+  if (auto opened = log::configure(config_->log); !opened) {
+    log::error("log.output: {}", opened.error().message);
+  }
+  return Done{};
+}
+
+Status<> Process::open_files() {
+  if (auto written = write_first_state(); !written) return written;
+  auto access_logs = access_logs_.open(*config_);
+  if (!access_logs) return fail(access_logs.error().message);
+  access_logs_.use(std::move(*access_logs));
+  return Done{};
+}
+
+void Process::watch_signals() {
   auto watch = [this](int number, const std::function<void()>& action) {
     signals_.push_back(std::make_unique<SignalEvent>(loop_, number, action));
   };
@@ -146,19 +203,6 @@ Status<> Process::start() {
       log::error("cannot reopen the log: {}", reopened.error().message);
     }
   });
-  if (auto opened = open_state(); !opened) return opened;
-  auto access_logs = access_logs_.open(*config_);
-  if (!access_logs) return fail(access_logs.error().message);
-  access_logs_.use(std::move(*access_logs));
-  auto sockets = open_sockets(*config_, {}, workers_);
-  if (!sockets) return fail(sockets.error().message);
-  if (auto opened = open_admin(); !opened) return opened;
-  sockets_ = std::move(*sockets);
-  for (auto& worker : team_.workers) worker->start();
-  rate_.note(work_so_far());
-  housekeeping_.start(kHousekeeping);
-  take_up({*file_, {}, document_}, {}, true);
-  return Done{};
 }
 
 Status<> Process::open_admin() {
@@ -202,7 +246,13 @@ Status<> Process::check_reload(const Config& config) const {
   if (changed && worker_count(config) != workers_) {
     return fail("runtime.workers: takes effect at start; restart to change it");
   }
-  return Done{};
+  if (config.sandbox.user != config_->sandbox.user) {
+    return fail("runtime.user: takes effect at start; restart to change it");
+  }
+  if (config.sandbox.enabled != config_->sandbox.enabled) {
+    return fail("runtime.sandbox: takes effect at start; restart to change it");
+  }
+  return sandbox_ ? sandbox_->admits(config) : Done{};
 }
 
 // Everything that can fail comes first and changes nothing.
@@ -463,6 +513,7 @@ void Process::keep_house() {
     log_lines_lost_ = lost;
   }
   access_logs_.keep_house();
+  if (sandbox_) sandbox_->tell_refused();
   housekeeping_.start(kHousekeeping);
 }
 

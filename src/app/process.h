@@ -22,6 +22,7 @@
 #include "app/name_follower.h"
 #include "app/overlay.h"
 #include "app/rate_window.h"
+#include "app/sandbox.h"
 #include "app/saved_state.h"
 #include "app/snapshot.h"
 #include "app/span_exporter.h"
@@ -55,8 +56,10 @@ struct ConfigSource {
 // and checks to the new state, publish. Control thread.
 class Process final : public ControlReports, public admin::ControlApi {
  public:
-  // `scripts` runs the scripts of checks; it was forked before any thread began.
-  Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts = {});
+  // `scripts` runs the scripts of checks; it was forked before any thread began. A sandbox is for
+  // a program that is nothing but this balancer, and has no other thread when run() begins.
+  Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts = {},
+          std::optional<Sandbox> sandbox = std::nullopt);
   ~Process() override;
 
   // Runs until a signal ends it. Returns the exit code: 0, or 1 when it could not start.
@@ -119,10 +122,17 @@ class Process final : public ControlReports, public admin::ControlApi {
     const ServerConfig* entry;
   };
 
-  Status<> start();
   // Who is to hear what came of a reload.
   using Outcomes = std::vector<admin::Outcome>;
+  // What was noted while there was no log.
+  using Notes = std::vector<std::pair<log::Level, std::string>>;
 
+  Status<> start();
+  // What needs privileges that the sandbox takes.
+  Status<> open_addresses(Notes& notes);
+  Status<> open_log(const log::Settings& written);
+  Status<> open_files();
+  void watch_signals();
   // Calls back when names that are new in `config` are resolved, or late. One at a time.
   void when_resolved(const Config& config, std::function<void()> callback);
   // Whether another whole configuration has to wait: the last one is not taken up yet, or not by
@@ -149,8 +159,9 @@ class Process final : public ControlReports, public admin::ControlApi {
                          const admin::Reply<admin::ConfigView>& reply);
   std::string etag() const;
   // The state file, at start: what it says is laid over the file, or takes its place.
-  Status<> open_state();
-  void restore(SavedState state);
+  Status<> read_state(Notes& notes);
+  void restore(SavedState state, Notes& notes);
+  Status<> write_first_state();
   void follow_state_file();
   void save_state(StateFile::Callback callback);
   // Calls back when the present state holds for every worker and is saved.
@@ -204,6 +215,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   void quit();
 
   const ConfigSource source_;
+  std::optional<Sandbox> sandbox_;
   std::shared_ptr<const Config> file_;                  // as it is written
   std::shared_ptr<const Config> config_;                // with the overlay
   ConfigDocument file_document_;                        // of the file itself, as it was read last

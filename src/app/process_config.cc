@@ -44,7 +44,8 @@ void Process::reload() {
   notify_reloading();
   auto loaded = source_.load();
   if (!loaded) {
-    for (const ConfigProblem& problem : loaded.error()) {
+    for (ConfigProblem& problem : loaded.error()) {
+      if (sandbox_) problem.message = sandbox_->with_reason(std::move(problem.message));
       log::error("{}", problem.to_string(source_.name));
     }
     return refuse(source_.name + ": not reloaded", asked, std::move(loaded.error()));
@@ -61,7 +62,8 @@ void Process::take_up(LoadedConfig loaded, Outcomes asked, bool is_first) {
   when_resolved(shared->config, [this, shared, asked = std::move(asked), is_first] {
     if (terminating_) return;
     if (auto applied = apply_file(std::move(shared->config), overlay_); !applied) {
-      return refuse(source_.name + ": " + applied.error().message, asked);
+      std::string why = applied.error().message;
+      return refuse(source_.name + ": " + (sandbox_ ? sandbox_->with_reason(why) : why), asked);
     }
     announced_version_ = version_;
     if (is_first) return;
@@ -182,54 +184,63 @@ void Process::apply_replacement(LoadedConfig loaded, const admin::NewConfig& con
   });
 }
 
-Status<> Process::open_state() {
+Status<> Process::read_state(Notes& notes) {
   if (!config_->admin || config_->admin->state_file.empty()) return Done{};
   const std::string path = config_->admin->state_file;
   auto text = StateFile::read(path);
   if (!text) return fail("admin.state_file: " + text.error().message);
-  if (*text) {
-    auto state = parse_state(**text);
-    if (state) {
-      restore(std::move(*state));
-    } else {
-      std::string kept = path + ".bad";
-      (void)std::rename(path.c_str(), kept.c_str());
-      log::error("admin.state_file: {} is {}; it is not used and kept as {}", path,
-                 state.error().message, kept);
-    }
+  if (!*text) return Done{};
+  auto state = parse_state(**text);
+  if (state) {
+    restore(std::move(*state), notes);
+    return Done{};
   }
-  // Better now than at the first change.
-  auto written = StateFile::write(path, to_text(SavedState{overlay_, replacement_, cookie_key_}));
-  if (!written) return fail("admin.state_file: " + written.error().message);
-  follow_state_file();
+  std::string kept = path + ".bad";
+  (void)std::rename(path.c_str(), kept.c_str());
+  notes.emplace_back(log::Level::error,
+                     fmt::format("admin.state_file: {} is {}; it is not used and kept as {}", path,
+                                 state.error().message, kept));
   return Done{};
 }
 
-void Process::restore(SavedState state) {
+void Process::restore(SavedState state, Notes& notes) {
   overlay_ = std::move(state.overlay);
   if (!state.cookie_key.empty()) cookie_key_ = std::move(state.cookie_key);
   if (!state.replacement) return;
   if (state.replacement->in_place_of != file_document_.fingerprint()) {
-    log::warning("{} was changed since a configuration was put in its place: the file holds",
-                 source_.name);
+    notes.emplace_back(
+        log::Level::warning,
+        fmt::format("{} was changed since a configuration was put in its place: the file holds",
+                    source_.name));
     return;
   }
   auto loaded = load_sent(state.replacement->text, file_document_, file_document_,
                           source_.directory, &tls_inspector());
   if (!loaded) {
-    log::error("the configuration that was put in the place of {} no longer holds: {}",
-               source_.name,
-               loaded.error().problems.empty() ? loaded.error().message
-                                               : in_words(loaded.error().problems[0]));
+    notes.emplace_back(
+        log::Level::error,
+        fmt::format("the configuration that was put in the place of {} no longer holds: {}",
+                    source_.name,
+                    loaded.error().problems.empty() ? loaded.error().message
+                                                    : in_words(loaded.error().problems[0])));
     return;
   }
-  log::info("the configuration that was put in the place of {} holds on", source_.name);
+  notes.emplace_back(
+      log::Level::info,
+      fmt::format("the configuration that was put in the place of {} holds on", source_.name));
   file_ = config_ = std::make_shared<const Config>(std::move(loaded->config));
   document_ = std::move(loaded->document);
   replacement_ = std::move(state.replacement);
-  if (auto configured = log::configure(config_->log); !configured) {
-    log::error("log.output: {}", configured.error().message);
-  }
+}
+
+// Better now than at the first change.
+Status<> Process::write_first_state() {
+  if (!config_->admin || config_->admin->state_file.empty()) return Done{};
+  auto written = StateFile::write(config_->admin->state_file,
+                                  to_text(SavedState{overlay_, replacement_, cookie_key_}));
+  if (!written) return fail("admin.state_file: " + written.error().message);
+  follow_state_file();
+  return Done{};
 }
 
 void Process::follow_state_file() {

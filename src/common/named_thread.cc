@@ -13,6 +13,8 @@ std::thread start_thread(const std::string& name, std::function<void()> body) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
+  // The kernel's answer to a system call that is not allowed: where it is blocked the process ends.
+  sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread thread([name, body = std::move(body)] {
     pthread_setname_np(pthread_self(), name.c_str());

@@ -7,8 +7,8 @@
 
 namespace lb {
 
-// Starts a thread that blocks every signal: signals are the control thread's. The name (at most 15
-// bytes) is what ps and gdb show.
+// Starts a thread that blocks every signal that others send: they are the control thread's. The
+// name (at most 15 bytes) is what ps and gdb show.
 std::thread start_thread(const std::string& name, std::function<void()> body);
 
 }  // namespace lb

@@ -202,6 +202,22 @@ struct PoolConfig {
   friend bool operator==(const PoolConfig&, const PoolConfig&) = default;
 };
 
+// A file that the configuration names.
+struct NamedFile {
+  std::string key;   // where: "listeners.web.tls.certificates[0].key"
+  std::string path;  // absolute, or relative to the working directory
+  bool written = false;
+
+  friend bool operator==(const NamedFile&, const NamedFile&) = default;
+};
+
+// What the process gives up at start, and the files that it keeps.
+struct SandboxConfig {
+  bool enabled = true;  // runtime.sandbox
+  std::string user;     // runtime.user; empty: it stays who it is
+  std::vector<NamedFile> files;
+};
+
 struct Config {
   RuntimeConfig runtime;
   log::Settings log;
@@ -210,6 +226,7 @@ struct Config {
   std::map<std::string, ListenerConfig> listeners;
   std::map<std::string, PoolConfig> pools;
   std::map<std::string, JwtConfig> jwt;
+  SandboxConfig sandbox;
 };
 
 }  // namespace lb

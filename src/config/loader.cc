@@ -10,6 +10,7 @@
 #include "config/environment.h"
 #include "config/file_text.h"
 #include "config/load_tree.h"
+#include "config/named_files.h"
 #include "config/section.h"
 #include "config/sections.h"
 
@@ -46,7 +47,7 @@ std::vector<Value> require_named(Section& section, std::string_view key, std::st
 
 void read_file_sections(const Value& root, Draft& draft) {
   Section section(root);
-  if (auto found = section.find("runtime")) read_runtime(*found, draft.config.runtime);
+  if (auto found = section.find("runtime")) read_runtime(*found, draft.config);
   if (auto found = section.find("log")) read_log(*found, draft.config.log);
   if (auto found = section.find("admin")) read_admin(*found, draft);
   if (auto found = section.find("jwt"); found && !found->is_off()) {
@@ -99,6 +100,7 @@ Result<LoadedConfig, std::vector<ConfigProblem>> load_tree(const YamlNode& root,
   draft.tls = tls;
   read_root(root, draft, problems);
   if (problems.has_errors()) return Unexpected{problems.take_errors(text)};
+  draft.config.sandbox.files = named_files(root, directory);
   return LoadedConfig{std::move(draft.config), problems.take_warnings(text), {}};
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The sections runtime and log.
+#include <utility>
+
 #include "common/log.h"
+#include "common/user.h"
 #include "config/sections.h"
 
 namespace lb::config {
@@ -28,14 +31,27 @@ Scalar<std::string> log_output() {
   return {"stderr, stdout, syslog or an absolute path", parse};
 }
 
+Scalar<std::string> user_name() {
+  auto parse = [](std::string_view text) -> Result<std::string> {
+    auto user = find_user(std::string(text));
+    if (!user) return fail(user.error().message);
+    return std::move(user->name);
+  };
+  return {"the name of a user", parse};
+}
+
 }  // namespace
 
-void read_runtime(const Value& value, RuntimeConfig& runtime) {
+void read_runtime(const Value& value, Config& config) {
   Section section(value);
+  RuntimeConfig& runtime = config.runtime;
   section.read("workers", runtime.workers, worker_count());
   section.read("max_connections", runtime.max_connections, whole_number(1, kMostConnections));
   section.read("drain_timeout", runtime.drain_timeout, duration(milliseconds(0), kLongest));
-  section.not_built({"user", "sandbox"});
+  section.read("sandbox", config.sandbox.enabled, boolean());
+  if (auto user = section.find("user"); user && !user->is_off()) {
+    if (auto name = user->as(user_name())) config.sandbox.user = std::move(*name);
+  }
 }
 
 void read_log(const Value& value, log::Settings& log) {

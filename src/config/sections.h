@@ -83,7 +83,7 @@ struct Draft {
 
 // One function for each section of the file. Each fills its part of the draft, keeps defaults where
 // something is wrong, and reports what it finds.
-void read_runtime(const Value& value, RuntimeConfig& runtime);
+void read_runtime(const Value& value, Config& config);
 void read_log(const Value& value, log::Settings& log);
 void read_admin(const Value& value, Draft& draft);
 void read_tracing(const Value& value, std::optional<TracingConfig>& tracing);

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -61,7 +62,7 @@ std::string ending(int status) {
 
 }  // namespace
 
-ScriptHost::ScriptHost(int socket) : socket_(socket) {
+ScriptHost::ScriptHost(int socket, MayRun may_run) : socket_(socket), may_run_(std::move(may_run)) {
   signal(SIGCHLD, SIG_DFL);
   sigset_t child;
   sigemptyset(&child);
@@ -120,6 +121,9 @@ void ScriptHost::begin(const ScriptRequest& request) {
   auto failed = [&] {
     answer({.id = request.id, .detail = fmt::format("cannot run a script: {}", strerror(errno))});
   };
+  if (may_run_ && !may_run_(request.command)) {
+    return answer({.id = request.id, .detail = "not run: the file names no such command"});
+  }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return failed();
   Fd ours(ends[0]);

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,11 @@ namespace lb {
 // answers with how it ended. One thread, one poll(2); health/script_process.h has the promises.
 class ScriptHost {
  public:
+  // Whether a command may be run; empty: all may.
+  using MayRun = std::function<bool(const std::vector<std::string>& command)>;
+
   // The socket stays the caller's.
-  explicit ScriptHost(int socket);
+  explicit ScriptHost(int socket, MayRun may_run = {});
 
   // Returns when the socket's other end is closed; by then nothing that it started runs.
   void run();
@@ -45,6 +49,7 @@ class ScriptHost {
   void answer(const ScriptAnswer& answer);
 
   const int socket_;
+  const MayRun may_run_;
   Fd child_ended_;  // signalfd of SIGCHLD
   std::vector<Script> scripts_;
 };

@@ -15,8 +15,6 @@
 #include <cstring>
 #include <utility>
 
-#include "health/script_host.h"
-
 namespace lb {
 
 namespace {
@@ -29,8 +27,9 @@ constexpr const char* kNotForScripts[] = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATC
 
 // The forked process: has its end of the socket and /dev/null, and lives as long as the socket's
 // other end. Signals meant for lb, or sent to all of its terminal, say nothing to it.
-[[noreturn]] void become_host(int socket) {
+[[noreturn]] void become_host(int socket, ScriptLimits limits) {
   setsid();
+  if (limits.user && !become(*limits.user)) _exit(1);
   prctl(PR_SET_NAME, "lb-scripts");
   prctl(PR_SET_CHILD_SUBREAPER, 1);  // so that children of scripts that ended are reaped here
   for (int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE}) {
@@ -44,13 +43,13 @@ constexpr const char* kNotForScripts[] = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATC
   if (null < 0) _exit(1);
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
   if (null > STDERR_FILENO) close(null);
-  ScriptHost(kSocket).run();
+  ScriptHost(kSocket, std::move(limits.may_run)).run();
   _exit(0);
 }
 
 }  // namespace
 
-Result<ScriptProcess> ScriptProcess::start() {
+Result<ScriptProcess> ScriptProcess::start(ScriptLimits limits) {
   auto failed = [] {
     return fail("cannot start the process that runs scripts: " + std::string(strerror(errno)));
   };
@@ -66,7 +65,7 @@ Result<ScriptProcess> ScriptProcess::start() {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t pid = fork();
-  if (pid == 0) become_host(theirs.get());
+  if (pid == 0) become_host(theirs.get(), std::move(limits));
   int error = errno;
   sigprocmask(SIG_SETMASK, &before, nullptr);
   errno = error;

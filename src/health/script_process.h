@@ -3,10 +3,20 @@
 
 #include <sys/types.h>
 
+#include <optional>
+
 #include "common/fd.h"
 #include "common/result.h"
+#include "common/user.h"
+#include "health/script_host.h"
 
 namespace lb {
+
+// What the process of scripts may do: as whom they run (absent: as the caller), and which.
+struct ScriptLimits {
+  std::optional<User> user = {};
+  ScriptHost::MayRun may_run = {};
+};
 
 // The process that runs scripts for this one: forked while there is one thread, before privileges
 // and views of the system are given up, so that running a command never copies a process with
@@ -22,7 +32,7 @@ class ScriptProcess {
   // None: whoever asks it gets no answer.
   ScriptProcess() = default;
   // Forks. The error is a sentence.
-  static Result<ScriptProcess> start();
+  static Result<ScriptProcess> start(ScriptLimits limits = {});
 
   ScriptProcess(ScriptProcess&& other) noexcept;
   ScriptProcess& operator=(ScriptProcess&& other) noexcept;

@@ -38,13 +38,14 @@ HOMES = [
     (r"sanitizer/.*", r"common/slab"),
     (r"nlohmann/.*", r"common/json"),
     (r"fmt/.*", r""),
+    (r"seccomp\.h", r"app/system_calls"),
     (r"nghttp2/.*", r"(l7/http2_|health/grpc_)"),
 ]
 # Headers of the system, which any file may include: C++'s own have no dot and no slash.
 SYSTEM = re.compile(
     r"[a-z_0-9]+|(sys|netinet|arpa|linux|net|asm)/[a-z_0-9/]+\.h|"
     r"(unistd|fcntl|signal|sched|poll|pthread|netdb|syslog|grp|pwd|time|getopt|malloc|dirent|errno|"
-    r"string|stdlib|limits|ifaddrs|termios)\.h"
+    r"string|stdlib|limits|ifaddrs|termios|ucontext)\.h"
 )
 
 

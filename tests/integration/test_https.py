@@ -288,7 +288,8 @@ def test_the_proxy_header_precedes_the_servers_tls(lb, server, authority, app):
 @pytest.mark.fast
 def test_a_reload_that_changes_the_pools_tls_leaves_kept_connections(lb, server, authority, app):
     back = server(behind_tls(app, answers_by_reading(lambda _: response(b"x"))))
-    config = http_config(back, runtime={"workers": 1}, pool={"tls": {"verify": False}})
+    tls = {"verify": False, "ca": authority.ca}  # whose directory the sandbox has from the start
+    config = http_config(back, runtime={"workers": 1}, pool={"tls": tls})
     proxy = lb(config)
     client = proxy.connect()
     assert asks(client).body == b"x"

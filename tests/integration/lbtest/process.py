@@ -177,5 +177,6 @@ class LbProcess:
             shutil.rmtree(self.directory)
         log = self.last_log
         assert not SANITIZER.search(log), f"a sanitizer complains:\n{log}"
+        assert "a system call was refused" not in log, f"the sandbox stands in the way:\n{log}"
         if self.exit_code is not None:
             assert code == self.exit_code, f"lb ended with {code}:\n{log}"

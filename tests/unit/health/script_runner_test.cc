@@ -76,8 +76,10 @@ class Files {
 
 class ScriptRunnerTest : public testing::Test {
  protected:
-  ScriptRunnerTest() {
-    auto process = ScriptProcess::start();
+  ScriptRunnerTest() { start({}); }
+
+  void start(ScriptLimits limits) {
+    auto process = ScriptProcess::start(std::move(limits));
     if (!process) throw std::runtime_error(process.error().message);
     host_ = process->pid();
     runner_.emplace(loop_, std::move(*process));
@@ -108,6 +110,26 @@ class ScriptRunnerTest : public testing::Test {
   std::optional<ScriptRunner> runner_;
   Files files_;
 };
+
+TEST_F(ScriptRunnerTest, RunsNothingElseWhereTheCommandsAreKnown) {
+  start({.may_run = [](const Words& command) { return command == Words{"/bin/true"}; }});
+  EXPECT_TRUE(run({"/bin/true"}).passed);
+  const Words others[] = {{"/bin/echo"}, {"/bin/true", "x"}, {"true"}};
+  for (const Words& command : others) {
+    auto outcome = run(command);
+    EXPECT_FALSE(outcome.passed);
+    EXPECT_EQ(outcome.detail, "not run: the file names no such command");
+  }
+}
+
+TEST_F(ScriptRunnerTest, RunsScriptsAsTheUserThatItIsGiven) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  auto nobody = find_user("nobody");
+  ASSERT_TRUE(nobody);
+  start({.user = *nobody});
+  EXPECT_EQ(sh("id -un; id -G").detail, "nobody");
+  EXPECT_EQ(sh("grep -c '^CapEff:.0*$' /proc/self/status").detail, "1");
+}
 
 TEST_F(ScriptRunnerTest, TellsHowAScriptEnded) {
   struct Row {

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""The sandbox: what every thread of a running lb has given up, what a reload can still do, and what
+`lb check --sandbox` proves."""
+
+import os
+import pathlib
+import re
+import signal
+import stat
+
+import pytest
+from lbtest import echo, free_port, refuses, run_lb, tcp_config, wait_until
+from lbtest.config import text_of
+
+LOW_PORTS = 1 << 10  # CAP_NET_BIND_SERVICE
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
+# What a process that is somebody else from now on needs of its directory.
+OPEN_TO_ALL = ("sh", "-c", 'chmod 777 . notify && exec "$@"', "sh")
+
+
+def threads(proxy):
+    """[{field: value}] of the threads' status."""
+    found = []
+    for task in pathlib.Path(f"/proc/{proxy.process.pid}/task").iterdir():
+        lines = (task / "status").read_text().splitlines()
+        found.append(dict(line.split(":\t", 1) for line in lines if ":\t" in line))
+    return found
+
+
+def checked(directory, config):
+    file = directory / "lb.yaml"
+    file.write_text(text_of(config))
+    return run_lb("check", "--config", file, "--sandbox")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sandbox_is_built_in(tmp_path_factory):
+    result = checked(tmp_path_factory.mktemp("check"), tcp_config("127.0.0.1:1"))
+    if "not in this build" in result.stdout:
+        pytest.skip("a build without a sandbox")
+
+
+def landlock_is_there(result):
+    return "no Landlock" not in result.stdout
+
+
+def test_a_worker_is_refused_what_it_does_not_need(directory, server):
+    result = checked(directory, tcp_config(server(echo)))
+    assert result.returncode == 0, result.stdout + result.stderr
+    for what in ("execute a program", "start a process", "trace a process",
+                 "read the memory of another process", "signal another process", "become root",
+                 "make code", "mount a file system", "leave its namespaces"):
+        assert re.search(f"^  refused +{what}: Operation not permitted$", result.stdout, re.MULTILINE)
+    for what in ("read /etc/passwd", "write /etc/passwd", "make /lb-sandbox-proof", "list /",
+                 f"write {directory}/lb.yaml"):
+        word = "refused" if landlock_is_there(result) else "(refused|not limited)"
+        assert re.search(f"^  {word} +{what}(:|$)", result.stdout, re.MULTILINE), what
+    assert re.search(f"^  works +read {directory}/lb.yaml$", result.stdout, re.MULTILINE)
+    assert re.search("^  works +serve a connection$", result.stdout, re.MULTILINE)
+    assert re.search("^noted for the log: [1-9]", result.stdout, re.MULTILINE)
+    assert result.stdout.endswith("sandbox: holds\n")
+    assert not pathlib.Path("/lb-sandbox-proof").exists()
+
+
+def test_the_check_shows_the_directories_of_the_configuration(directory, server):
+    (directory / "log").mkdir()
+    config = tcp_config(server(echo), listener={"access_log": {"output": f"{directory}/log/a.log"}})
+    result = checked(directory, config)
+    assert result.returncode == 0, result.stdout + result.stderr
+    if landlock_is_there(result):
+        assert re.search(f"^  {directory}/log +write, make and remove$", result.stdout, re.MULTILINE)
+        assert re.search(f"^  {directory} +read$", result.stdout, re.MULTILINE)
+
+
+def test_without_a_sandbox_the_check_says_so(directory, server):
+    result = checked(directory, tcp_config(server(echo), runtime={"sandbox": "off"}))
+    assert result.returncode == 0 and "sandbox: off\n" in result.stdout
+
+
+def test_every_thread_is_inside(lb, server, tmp_path):
+    proxy = lb(tcp_config(server(echo), runtime={"workers": 3},
+                          listener={"access_log": {"output": str(tmp_path / "a.log")}},
+                          admin={"address": f"unix:{tmp_path}/adm", "state_file": str(tmp_path / "s")}))
+    assert proxy.connect().asks(b"hello") == b"hello"
+    proxy.wait_log("sandbox: .*system calls")
+    found = threads(proxy)
+    assert {"lb-worker-0", "lb-worker-2", "lb-state", "lb-access-log"} <= {one["Name"] for one in found}
+    for one in found:
+        assert one["NoNewPrivs"] == "1" and one["Seccomp"] == "2", one["Name"]
+        for which in ("CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"):
+            if which != "CapBnd" or os.geteuid() == 0:
+                assert int(one[which], 16) & ~LOW_PORTS == 0, (one["Name"], which)
+    # Not dumpable: its memory is root's.
+    assert os.stat(f"/proc/{proxy.process.pid}/mem").st_uid == 0
+
+
+def test_switched_off_nothing_is_given_up(lb, server):
+    proxy = lb(tcp_config(server(echo), runtime={"sandbox": "off"}))
+    assert {one["Seccomp"] for one in threads(proxy)} == {threads_of_this_process()}
+
+
+def threads_of_this_process():
+    return re.search(r"^Seccomp:\t(\d)$", pathlib.Path("/proc/self/status").read_text(), re.MULTILINE)[1]
+
+
+def test_a_file_elsewhere_is_refused_on_reload_and_one_beside_is_not(lb, server, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    for place in ("here/a", "here/b", "there/c"):
+        (tmp_path / place).write_text("127.0.0.1\n")
+    one = server(echo)
+    config = tcp_config(one, listener={"allow": [{"file": str(tmp_path / "here/a")}]})
+    proxy = lb(config)
+    if "no Landlock" in proxy.log():
+        pytest.skip("a kernel without Landlock")
+    config["listeners"]["front"]["allow"] = [{"file": str(tmp_path / "there/c")}]
+    proxy.reload(config)
+    proxy.wait_log("there/c.*restart")
+    assert proxy.connect().asks(b"still here") == b"still here"
+    config["listeners"]["front"]["allow"] = [{"file": str(tmp_path / "here/b")}]
+    proxy.reload(config)
+    proxy.wait_log("lb.yaml: reloaded")
+    # Replaced, as an editor does it, and followed.
+    (tmp_path / "here/new").write_text("127.0.0.9\n")
+    (tmp_path / "here/new").rename(tmp_path / "here/b")
+    proxy.wait_log("lists read again")
+
+
+def test_a_log_elsewhere_is_refused_on_reload(lb, server, tmp_path):
+    config = tcp_config(server(echo))
+    proxy = lb(config)
+    if "no Landlock" in proxy.log():
+        pytest.skip("a kernel without Landlock")
+    proxy.reload({**config, "log": {"output": str(tmp_path / "lb.log")}})
+    proxy.wait_log("log.output: .*lb.log is in no directory that this process may use: .* restart")
+    assert proxy.connect().asks(b"hello") == b"hello"
+
+
+@pytest.mark.parametrize("key, value", [("sandbox", "off"), ("user", "nobody")])
+def test_it_is_made_at_start_alone(lb, server, key, value):
+    config = tcp_config(server(echo), runtime={"workers": 1})
+    proxy = lb(config)
+    proxy.reload({**config, "runtime": {"workers": 1, key: value}})
+    proxy.wait_log(f"runtime.{key}: takes effect at start; restart to change it")
+
+
+def test_unix_sockets_come_and_go(lb, server, directory):
+    config = tcp_config(server(echo), address=f"unix:{directory}/one")
+    proxy = lb(config)
+    config["listeners"]["front"]["address"] = f"unix:{directory}/two"
+    proxy.reload(config)
+    assert proxy.connect(f"unix:{directory}/two").asks(b"hello") == b"hello"
+    wait_until(lambda: not (directory / "one").exists(), "the old socket is gone")
+
+
+@AS_ROOT
+def test_root_becomes_the_user_that_it_is_told(lb, server, directory):
+    directory.chmod(0o777)
+    one = server(echo)
+    config = tcp_config(one, address=[f"127.0.0.1:{free_port()}", f"unix:{directory}/lb.sock"],
+                        runtime={"user": "nobody", "workers": 2}, log={"output": f"{directory}/lb.log"})
+    proxy = lb(config, inside=OPEN_TO_ALL)
+    nobody = os.stat(directory / "lb.log").st_uid
+    assert nobody != 0
+    for thread in threads(proxy):
+        assert set(thread["Uid"].split()) == {str(nobody)}
+        assert int(thread["CapEff"], 16) == LOW_PORTS
+    assert proxy.connect().asks(b"hello") == b"hello"
+    # The socket is for the group of the user.
+    assert stat.S_ISSOCK(os.stat(directory / "lb.sock").st_mode)
+    assert os.stat(directory / "lb.sock").st_gid == os.stat(directory / "lb.log").st_gid
+    # Its log can be rotated.
+    (directory / "lb.log").rename(directory / "lb.log.1")
+    proxy.signal(signal.SIGUSR1)
+    wait_until((directory / "lb.log").exists, "a new log")
+
+
+@AS_ROOT
+def test_a_low_port_can_be_opened_on_reload_by_the_user(lb, server, namespace):
+    machine = namespace()
+    one = server(echo)
+    config = tcp_config(one, address="127.0.0.1:1080", runtime={"user": "nobody"})
+    proxy = lb(config, inside=(*machine.inside, *OPEN_TO_ALL))
+    config["listeners"]["front"]["address"] = ["127.0.0.1:1080", "127.0.0.1:80"]
+    seen = proxy.log()
+    proxy.reload(config)
+    proxy.wait_log("lb.yaml: reloaded")
+    assert "Permission denied" not in proxy.log()[len(seen):]
+
+
+@AS_ROOT
+def test_an_address_that_overlaps_can_be_opened_by_the_user(lb, server):
+    port = free_port()
+    config = tcp_config(server(echo), address=f":{port}", runtime={"user": "nobody"})
+    proxy = lb(config, inside=OPEN_TO_ALL)
+    config["listeners"]["front"]["address"] = f"127.0.0.1:{port}"
+    proxy.reload(config)
+    proxy.wait_log("lb.yaml: reloaded")
+    assert proxy.connect(f"127.0.0.1:{port}").asks(b"hello") == b"hello"
+
+
+@AS_ROOT
+def test_what_the_user_cannot_write_stops_the_start(lb, server, tmp_path):
+    (tmp_path / "log").mkdir(mode=0o755)
+    proxy = lb(tcp_config(server(echo), runtime={"user": "nobody"},
+                          log={"output": str(tmp_path / "log/lb.log")}), ready=False,
+               inside=OPEN_TO_ALL)
+    proxy.exit_code = 1
+    assert proxy.wait_end() == 1
+    assert "log.output: " in proxy.log() and "Permission denied" in proxy.log()
+    assert not (tmp_path / "log/lb.log").exists()
+
+
+@AS_ROOT
+def test_only_root_can_become_another(lb, server):
+    proxy = lb(tcp_config(server(echo), runtime={"user": "daemon"}), ready=False,
+               inside=(*OPEN_TO_ALL, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"))
+    proxy.exit_code = 1
+    assert proxy.wait_end() == 1
+    assert "runtime.user: only root can become the user 'daemon'" in proxy.log()
+
+
+def test_a_bad_start_still_says_why(lb, server):
+    one = server(echo)
+    proxy = lb(tcp_config(one, address=one.address), ready=False)
+    proxy.exit_code = 1
+    assert proxy.wait_end() == 1
+    assert "listeners.front.address: " in proxy.log()
+    assert not refuses(one.address)
