@@ -391,6 +391,12 @@ ListenerPlan Process::plan_listener(const ListenerConfig& listener, const Pools&
     plan.protocol_plan = table =
         make_route_table(listener.http, pools, table.get(), tokens_.current(), cookie_key_);
   }
+  if (listener.protocol != Protocol::udp) {
+    auto& limits = client_limits_[listener.name];
+    if (!limits) limits = std::make_shared<ClientLimits>();
+    limits->set(listener.client_limits);
+    plan.clients = limits;
+  }
   if (listener.protocol == Protocol::udp) {
     auto& limits = datagram_limits_[listener.name];
     if (!limits) limits = std::make_shared<DatagramLimits>(workers_);

@@ -249,6 +249,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   // By listener; connections of a removed one still count there.
   std::map<std::string, std::shared_ptr<ConnectionLimit>> listener_limits_;
   std::map<std::string, std::shared_ptr<DatagramLimits>> datagram_limits_;
+  std::map<std::string, std::shared_ptr<ClientLimits>> client_limits_;
   std::map<std::string, uint32_t> max_sessions_;  // of udp listeners, as lowered to what there is
   // By http listener, as last published.
   std::map<std::string, std::shared_ptr<const RouteTable>> routes_;

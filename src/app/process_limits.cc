@@ -98,6 +98,7 @@ void Process::forget_limits() {
   };
   std::erase_if(listener_limits_, is_unused);
   std::erase_if(datagram_limits_, is_unused);
+  std::erase_if(client_limits_, is_unused);
   std::erase_if(lowered_sessions_,
                 [this](const auto& one) { return !config_->listeners.contains(one.first); });
 }

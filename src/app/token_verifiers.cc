@@ -23,6 +23,9 @@ Claims wanted_claims(const Config& config) {
   for (const auto& [name, listener] : config.listeners) {
     for (const HttpRoute& route : listener.http.routes) {
       for (const auto& [header, claim] : route.claims) wanted[route.verifier].insert(claim);
+      if (route.limit && route.limit->by == RequestLimit::By::claim) {
+        wanted[route.verifier].insert(route.limit->name);
+      }
     }
   }
   return wanted;

@@ -97,6 +97,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
                       .tls = listener.tls,
                       .routed = listener.routed,
                       .datagrams = listener.datagrams,
+                      .clients = listener.clients,
                       .drain_timeout = snapshot->drain_timeout,
                       .protocol_plan = listener.protocol_plan,
                       .access_log = listener.access_log,

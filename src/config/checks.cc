@@ -122,7 +122,9 @@ void choose_verifiers(Draft& draft) {
   }
   for (auto& [name, listener] : draft.config.listeners) {
     for (HttpRoute& route : listener.http.routes) {
-      bool asks = route.match.authenticated || !route.claims.empty() || !route.jwt.empty();
+      bool counts_by_claim = route.limit && route.limit->by == RequestLimit::By::claim;
+      bool asks = route.match.authenticated || !route.claims.empty() || !route.jwt.empty() ||
+                  counts_by_claim;
       if (asks) route.verifier = verifier_of(route, draft.config);
     }
   }

@@ -90,6 +90,15 @@ struct NetworkSource {
   friend bool operator==(const NetworkSource&, const NetworkSource&) = default;
 };
 
+// On the connections of a tcp or http listener. Absent: off.
+struct ClientLimitsConfig {
+  std::optional<uint32_t> connections_per_source;  // open at a time
+  std::optional<Rate> rate;                        // of new ones, from everywhere
+  std::optional<Rate> rate_per_source;
+
+  friend bool operator==(const ClientLimitsConfig&, const ClientLimitsConfig&) = default;
+};
+
 // What a listener's clients speak.
 enum class Protocol { tcp, udp, http };
 
@@ -108,6 +117,7 @@ struct ListenerConfig {
   NetworkSource allow_source;  // what `allow` was made from; its files are followed
   NetworkSource deny_source;
   std::optional<uint32_t> max_connections;  // absent: off
+  ClientLimitsConfig client_limits;
   ListenerTimeouts timeouts;
   KeepaliveConfig keepalive;
   std::optional<ListenerTlsConfig> tls;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/cidr.h"
+#include "common/rate.h"
 
 namespace lb {
 
@@ -80,6 +81,16 @@ struct HttpRewrite {
   friend bool operator==(const HttpRewrite&, const HttpRewrite&) = default;
 };
 
+// How often a route may be asked, for each value of a key.
+struct RequestLimit {
+  enum class By : uint8_t { source, header, claim };
+  Rate rate;
+  By by = By::source;
+  std::string name = {};  // of the header or claim
+
+  friend bool operator==(const RequestLimit&, const RequestLimit&) = default;
+};
+
 struct PoolShare {
   std::string pool;
   uint32_t weight = 1;
@@ -103,6 +114,7 @@ struct HttpRoute {
   HeaderRules request_headers;
   HeaderRules response_headers;
   std::chrono::milliseconds timeout{0};  // of the whole request; 0 = off
+  std::optional<RequestLimit> limit;     // absent: off
 
   friend bool operator==(const HttpRoute&, const HttpRoute&) = default;
 };
@@ -110,7 +122,8 @@ struct HttpRoute {
 struct HttpLimits {
   uint64_t max_header_size = 32 * 1024;
   uint64_t max_uri_size = 8 * 1024;
-  std::optional<uint64_t> max_body_size;  // absent: off
+  std::optional<uint64_t> max_body_size;  // absent: off, as the next
+  std::optional<Rate> request_rate_per_source;
 
   friend bool operator==(const HttpLimits&, const HttpLimits&) = default;
 };

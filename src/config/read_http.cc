@@ -19,7 +19,8 @@ void read_http_limits(Section& section, HttpLimits& limits) {
   section.read("max_header_size", limits.max_header_size, size(kSmallestHeader, kLargestHeader));
   section.read("max_uri_size", limits.max_uri_size, size(kSmallestUri, kLargestHeader));
   section.read("max_body_size", limits.max_body_size, optional_or_off(size(1, kLargestBody)));
-  section.not_built({"request_rate_per_source", "max_streams"});
+  read_rate(section, "request_rate_per_source", limits.request_rate_per_source);
+  section.not_built({"max_streams"});
 }
 
 void read_http_timeouts(Section& section, ListenerTimeouts& timeouts) {

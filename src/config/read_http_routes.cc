@@ -386,8 +386,8 @@ HttpRoute read_route(const Value& value, Draft& draft) {
   read_header_rules(section, "response_headers", route.response_headers);
   section.read("timeout", route.timeout,
                or_off(duration(milliseconds(1), kLongest), milliseconds(0)));
+  if (auto found = section.find("limits")) read_route_limit(*found, route.limit, token_uses);
   read_tokens(section, std::move(token_uses), route, draft);
-  section.not_built({"limits"});
   section.reserved({"cache", "mirror", "cors", "compress"});
   return route;
 }

@@ -131,17 +131,20 @@ CidrSet read_access_list(const Value& value, const std::filesystem::path& direct
 }
 
 void read_limits(const Value& value, Protocols here, ListenerConfig& listener) {
-  const std::vector<std::string_view> of_connections = {
-      "max_connections_per_source", "connection_rate", "connection_rate_per_source"};
   Section section(value);
   if (here.any_of(kStreams)) {
     section.read("max_connections", listener.max_connections,
                  optional_or_off(whole_number(1, kMostConnections)));
-    section.not_built(of_connections);
+    section.read("max_connections_per_source", listener.client_limits.connections_per_source,
+                 optional_or_off(whole_number(1, kMostConnections)));
+    read_rate(section, "connection_rate", listener.client_limits.rate);
+    read_rate(section, "connection_rate_per_source", listener.client_limits.rate_per_source);
   } else {
     section.applies_only_as_off({"max_connections"},
                                 "for tcp and http listeners only; see udp.max_sessions");
-    section.applies_only_as_off(of_connections, kForStreams);
+    section.applies_only_as_off(
+        {"max_connections_per_source", "connection_rate", "connection_rate_per_source"},
+        kForStreams);
   }
   if (here.any_of(Protocol::http)) {
     read_http_limits(section, listener.http.limits);

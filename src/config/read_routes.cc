@@ -92,7 +92,8 @@ RouteConfig read_route(const Value& value, Protocols here, Draft& draft) {
   section.does_not_apply({"redirect", "respond", "jwt", "claims", "rewrite", "request_headers",
                           "response_headers", "timeout"},
                          kForHttp);
-  section.not_built({"balance", "sticky", "limits"});
+  section.not_built({"balance", "sticky"});
+  section.applies_only_as_off({"limits"}, kForHttp);
   section.reserved({"cache", "mirror", "cors", "compress"});
   return route;
 }

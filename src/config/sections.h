@@ -128,6 +128,9 @@ void read_check_of_type(Section& section, const std::filesystem::path& directory
 
 // A rate at `key`, in each of its forms; absent where it is off.
 void read_rate(Section& section, std::string_view key, std::optional<Rate>& out);
+// A route's `limits`; `off` is absent. `token_uses`: what goes by tokens.
+void read_route_limit(const Value& value, std::optional<RequestLimit>& limit,
+                      std::vector<Value>& token_uses);
 
 inline constexpr milliseconds kLongest{365LL * 24 * 3'600'000};  // 365d
 inline constexpr uint32_t kMostConnections = 10'000'000;

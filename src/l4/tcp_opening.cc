@@ -78,7 +78,10 @@ TcpOpening::Step TcpOpening::read_proxy_header() {
   if (parsed.state == ProxyParse::State::invalid) return fail(CloseReason::bad_proxy_header);
   header_ = parsed.header;
   if (!header_.source.empty()) peer_ = header_.source;
-  if (!frontend_.admits(peer_)) return fail(CloseReason::denied);
+  if (auto refused = frontend_.refuses(peer_)) return fail(*refused);
+  auto place = frontend_.place_of(peer_);
+  if (!place) return fail(CloseReason::source_full);
+  place_ = std::move(*place);
   bytes_.erase(0, parsed.length);
   phase_ = after_header();
   return Step::done;

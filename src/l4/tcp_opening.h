@@ -9,6 +9,7 @@
 #include "net/proxy_protocol.h"
 #include "net/relay.h"
 #include "net/tls_server_context.h"
+#include "pool/client_limits.h"
 #include "pool/close_reason.h"
 
 namespace lb {
@@ -24,7 +25,8 @@ class TcpOpening {
   // Whether a connection from `peer` has any of it.
   static bool is_needed(const TcpFrontend& frontend, const Address& peer);
 
-  TcpOpening(TcpFrontend& frontend, const Address& peer);
+  // A client that a PROXY header names takes its place; it is the session's.
+  TcpOpening(TcpFrontend& frontend, const Address& peer, SourcePlace& place);
 
   enum class Step {
     more,  // an event will say when to go on; those of the client are armed as it takes
@@ -58,6 +60,7 @@ class TcpOpening {
   Phase after_header() const;
 
   TcpFrontend& frontend_;
+  SourcePlace& place_;
   const std::shared_ptr<const TlsServerContext> tls_;  // as it was in the beginning
   Address peer_;
   ProxyHeader header_;

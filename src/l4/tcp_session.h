@@ -12,6 +12,7 @@
 #include "net/proxy_protocol.h"
 #include "net/relay.h"
 #include "net/timeout_queue.h"
+#include "pool/client_limits.h"
 #include "pool/close_reason.h"
 #include "pool/connector.h"
 #include "pool/server.h"
@@ -112,6 +113,7 @@ class TcpSession final : public InSlab<TcpSession>,
   std::unique_ptr<std::string> header_before_tls_;  // the PROXY header for a server that speaks TLS
   std::string route_;
   Address peer_;  // or the PROXY header's source
+  SourcePlace place_;
   int64_t started_ms_;
   int64_t active_ms_;              // the last byte either way
   int64_t client_stalled_ms_ = 0;  // since when the client takes nothing; 0 = it does

@@ -31,8 +31,13 @@ void TcpSession::start() {
   int fd = client_.fd.get();
   client_.readable.bind<&TcpSession::on_client_readable>(loop, fd, IoEvent::kRead, this);
   client_.writable.bind<&TcpSession::on_client_writable>(loop, fd, IoEvent::kWrite, this);
+  if (!frontend_.header_follows(peer_)) {
+    auto place = frontend_.place_of(peer_);
+    if (!place) return end(CloseReason::source_full);
+    place_ = std::move(*place);
+  }
   if (TcpOpening::is_needed(frontend_, peer_)) {
-    opening_ = std::make_unique<TcpOpening>(frontend_, peer_);
+    opening_ = std::make_unique<TcpOpening>(frontend_, peer_, place_);
     lower_deadline();
     bool at_once = frontend_.client_first().try_now();
     client_.readable.arm();

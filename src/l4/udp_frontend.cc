@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <random>
 #include <string>
 #include <utility>
 
-#include "common/hash.h"
 #include "common/log.h"
+#include "common/random.h"
 #include "l4/udp_listening.h"
 #include "net/proxy_protocol.h"
 #include "pool/connector.h"
@@ -16,11 +15,6 @@
 namespace lb {
 
 namespace {
-
-uint64_t new_secret(WorkerContext& worker) {
-  std::random_device device;
-  return (uint64_t{device()} << 32 | device()) ^ worker.next_random();
-}
 
 Address peer_of(const Arrival& arrival) {
   return Address::from_sockaddr(&arrival.peer.base, arrival.peer.length());
@@ -42,11 +36,11 @@ Dropped dropped_for(CloseReason reason) {
 UdpFrontend::UdpFrontend(WorkerContext& worker, FrontendPlan plan)
     : Frontend(worker, std::move(plan)),
       left_turn_(worker.loop, [this] { close_left_sockets(); }),
-      table_(new_secret(worker)),
+      table_(random_word()),
       newcomers_turn_(worker.loop, [this] { serve_newcomers(); }),
       leaving_turn_(worker.loop, [this] { leave_servers(); }),
       departed_turn_(worker.loop, [this] { end_departed(); }),
-      secret_(new_secret(worker)) {
+      secret_(random_word()) {
   look_at_servers();
   listen();
 }

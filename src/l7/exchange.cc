@@ -12,6 +12,7 @@
 #include "l7/router.h"
 #include "net/tls_session.h"
 #include "pool/outlier.h"
+#include "pool/source_key.h"
 
 namespace lb {
 
@@ -66,6 +67,8 @@ void Exchange::begin(const BodyPart& part) {
 // Whether the request is to be sent to a server.
 bool Exchange::prepare() {
   RequestHead& request = request_.head;
+  SourceRates* rates = routes_->limits.by_source.get();
+  if (rates != nullptr && refused_by_rate(rates, source_ip_key(source_))) return false;
   if (!is_normalized(request.path)) {
     auto path = normalized_path(request.path);
     if (!path) {
@@ -94,7 +97,7 @@ bool Exchange::prepare() {
     respond(401, ExchangeEnd::unauthorized);
     return false;
   }
-  if (answer_by_route(*route_)) return false;
+  if (refused_by_route(token) || answer_by_route(*route_)) return false;
   WorkerContext& worker = frontend_.worker();
   set_forwarding_fields(request_, origin_, {worker.next_random(), worker.next_random()});
   pool_index_ = choose_share(*route_, source_);

@@ -84,6 +84,8 @@ class Exchange final : public InSlab<Exchange>,
   bool prepare();
   void take_up_trace();
   bool is_too_large(uint64_t body) const;
+  bool refused_by_rate(SourceRates* rates, uint64_t key);
+  bool refused_by_route(const VerifiedToken* token);
   bool answer_by_route(const HttpRoute& route);
   void redirect(const HttpRedirect& rule);
   void rewrite(const HttpRoute& route);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Exchange: what a client is told by us rather than by a server.
+#include "common/log.h"
 #include "l7/exchange.h"
 #include "l7/http_tools.h"
 #include "l7/own_response.h"
@@ -10,12 +11,34 @@ namespace lb {
 
 namespace {
 
+constexpr int64_t kSecond_ns = 1'000'000'000;
+
 // RFC 9110, 15.3.5, 15.3.6 and 15.4.5: these end with their heads.
 bool has_content(int status) {
   return status != 204 && status != 205 && status != 304;
 }
 
 }  // namespace
+
+// 429 where there were too many of this key.
+bool Exchange::refused_by_rate(SourceRates* rates, uint64_t key) {
+  int64_t wait_ns = rates->wait_ns(key, began_us_);
+  if (wait_ns == 0) return false;
+  BodyPart part;
+  ResponseHead& head = frontend_.tools().response;
+  make_own_response(429, head, part);
+  std::string seconds = fmt::format("{}", (wait_ns - 1) / kSecond_ns + 1);
+  head.fields.push_back({"Retry-After", seconds, FieldId::other});
+  respond(head, part, ExchangeEnd::over_rate);
+  return true;
+}
+
+bool Exchange::refused_by_route(const VerifiedToken* token) {
+  const RouteLimit& limit = routes_->limits.by_route[route_index_];
+  if (!limit.rates) return false;
+  uint64_t key = limit_key(*route_->limit, limit.claim, request_.head, token, source_);
+  return refused_by_rate(limit.rates.get(), key);
+}
 
 bool Exchange::answer_by_route(const HttpRoute& route) {
   if (route.redirect) {

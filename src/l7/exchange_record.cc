@@ -27,6 +27,8 @@ const char* to_string(ExchangeEnd end) {
       return "bad_request";
     case ExchangeEnd::unauthorized:
       return "unauthorized";
+    case ExchangeEnd::over_rate:
+      return "over_rate";
     case ExchangeEnd::plain_http:
       return "plain_http";
     case ExchangeEnd::no_route:

@@ -23,6 +23,7 @@ enum class ExchangeEnd : uint8_t {
   plain_http,      // it came in clear where TLS is spoken: 400
   no_route,        // 404
   unauthorized,    // 401
+  over_rate,       // it asks too often: 429
   client_timeout,  // it sent nothing for too long: 408
   send_timeout,    // it took nothing for too long
   client_gone,     // it left before the end

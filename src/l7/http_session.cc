@@ -66,13 +66,16 @@ void HttpSession::read_proxy_header() {
   if (parsed.state == ProxyParse::State::incomplete) return;
   if (parsed.state == ProxyParse::State::invalid) return end(CloseReason::bad_proxy_header);
   if (!parsed.header.source.empty()) peer_ = parsed.header.source;
-  if (!frontend_.admits(peer_)) return end(CloseReason::denied);
+  if (auto refused = frontend_.refuses(peer_)) return end(*refused);
   std::string rest = std::exchange(partial, {}).substr(parsed.length);
   begin(parsed.header, rest);
 }
 
 // `header` is what a balancer before us said, `rest` what followed it.
 void HttpSession::begin(const ProxyHeader&, std::string_view rest) {
+  auto place = frontend_.place_of(peer_);
+  if (!place) return end(CloseReason::source_full);
+  place_ = std::move(*place);
   is_trusted_ = frontend_.config().http.trusted_proxies.contains(peer_);
   if (frontend_.tls()) return begin_handshake(rest);
   became_idle();

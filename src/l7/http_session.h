@@ -18,6 +18,7 @@
 #include "net/proxy_protocol.h"
 #include "net/stream.h"
 #include "net/timeout_queue.h"
+#include "pool/client_limits.h"
 #include "pool/close_reason.h"
 
 namespace lb {
@@ -116,6 +117,7 @@ class HttpSession final : public InSlab<HttpSession>,
   IoEvent readable_;
   std::unique_ptr<Work> work_;
   Address peer_;      // or the PROXY header's source
+  SourcePlace place_;
   int64_t since_ms_;  // when the present state began, or a body made its last progress
   At at_ = At::idle;
   BodyKind out_body_ = BodyKind::none;

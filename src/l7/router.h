@@ -12,6 +12,7 @@
 
 #include "config/http_config.h"
 #include "l7/http_message.h"
+#include "l7/request_limits.h"
 #include "l7/route_clients.h"
 #include "pool/frontend.h"
 
@@ -73,6 +74,7 @@ struct RouteTable final : ProtocolPlan {
   // By route.
   std::vector<RouteClients> clients;
   std::shared_ptr<JwtMemory> memory;
+  RequestLimits limits;
   // A pool tells its servers where clients came in (send_proxy_protocol).
   bool wants_local_address = false;
 };

@@ -2,20 +2,11 @@
 #include "net/rate_limit.h"
 
 #include <algorithm>
-#include <random>
 
 #include "common/hash.h"
+#include "common/random.h"
 
 namespace lb {
-
-namespace {
-
-uint64_t random_seed() {
-  std::random_device device;
-  return uint64_t{device()} << 32 | device();
-}
-
-}  // namespace
 
 void TokenRate::set(const std::optional<Rate>& rate) {
   if (!rate) return token_ns_.store(0, std::memory_order_relaxed);
@@ -31,6 +22,11 @@ std::optional<int64_t> TokenRate::take(int64_t full_at_ns, int64_t now_ns) const
   return next_ns;
 }
 
+int64_t TokenRate::wait_ns(int64_t full_at_ns, int64_t now_ns) const {
+  return std::max<int64_t>(
+      full_at_ns + token_ns_.load(std::memory_order_relaxed) - empty(now_ns), 1);
+}
+
 bool RateLimit::take(int64_t now_us) {
   int64_t now_ns = now_us * 1'000;
   int64_t full_at_ns = full_at_ns_.load(std::memory_order_relaxed);
@@ -44,23 +40,19 @@ bool RateLimit::take(int64_t now_us) {
   }
 }
 
-SourceRates::SourceRates() : seed_(random_seed()) {}
+SourceRates::SourceRates() : seed_(random_word()) {}
 
 void SourceRates::set(const std::optional<Rate>& rate) {
-  if (rate && !owned_) {
-    owned_ = std::make_unique<Shards>();
-    shards_.store(owned_.get(), std::memory_order_release);
-  }
   rate_.set(rate);
 }
 
-bool SourceRates::take(uint64_t source, int64_t now_us) {
-  Shards* shards = shards_.load(std::memory_order_acquire);
-  if (shards == nullptr) return true;
+int64_t SourceRates::wait_ns(uint64_t source, int64_t now_us) {
+  if (!rate_.is_set()) return 0;
   uint64_t hash = mix64(source ^ seed_);
-  Shard& shard = (*shards)[hash % kShards];
-  Set& set = shard.sets[hash / kShards % kSets];
+  Shard& shard = shards_[hash % kShards];
   std::lock_guard lock(shard.mutex);
+  if (!shard.sets) shard.sets = std::make_unique<std::array<Set, kSets>>();
+  Set& set = (*shard.sets)[hash / kShards % kSets];
   Entry* entry = &set[0];
   for (Entry& other : set) {
     if (other.source == hash) {
@@ -73,7 +65,7 @@ bool SourceRates::take(uint64_t source, int64_t now_us) {
   int64_t full_at_ns = entry->source == hash ? entry->full_at_ns : 0;
   auto next_ns = rate_.take(full_at_ns, now_ns);
   *entry = {hash, next_ns ? *next_ns : std::min(full_at_ns, rate_.empty(now_ns))};
-  return next_ns.has_value();
+  return next_ns ? 0 : rate_.wait_ns(entry->full_at_ns, now_ns);
 }
 
 const char* to_string(Dropped reason) {

@@ -24,6 +24,8 @@ class TokenRate {
 
   // The instant after one token was taken, or nothing where none is left. Nanoseconds.
   std::optional<int64_t> take(int64_t full_at_ns, int64_t now_ns) const;
+  // Where none is left: how long until one has grown.
+  int64_t wait_ns(int64_t full_at_ns, int64_t now_ns) const;
   // The instant of an empty bucket: none lies further off, but after the rate was changed.
   int64_t empty(int64_t now_ns) const { return now_ns + burst_ns_.load(std::memory_order_relaxed); }
 
@@ -44,7 +46,8 @@ class RateLimit {
 
 // A bucket for each source, in a table of fixed size: where it is full the source that used least
 // lately is forgotten, so that a flood of many sources does not wash out the heavy ones. A source
-// whose bucket is full again is forgotten without any loss. Any thread; a short lock per shard.
+// whose bucket is full again is forgotten without any loss. A shard's part of the table is made when
+// its first source comes. Any thread; a short lock per shard.
 class SourceRates {
  public:
   static constexpr size_t kShards = 64;
@@ -58,7 +61,9 @@ class SourceRates {
   bool is_set() const { return rate_.is_set(); }
 
   // `source` is a hash of the source: pool/source_key.h.
-  bool take(uint64_t source, int64_t now_us);
+  bool take(uint64_t source, int64_t now_us) { return wait_ns(source, now_us) == 0; }
+  // 0: it took a token. Else how long until there is one, and it took none.
+  int64_t wait_ns(uint64_t source, int64_t now_us);
 
  private:
   struct Entry {
@@ -68,15 +73,12 @@ class SourceRates {
   using Set = std::array<Entry, kWays>;
   struct alignas(64) Shard {
     std::mutex mutex;
-    std::array<Set, kSets> sets;
+    std::unique_ptr<std::array<Set, kSets>> sets;  // 16 KiB
   };
-
-  using Shards = std::array<Shard, kShards>;
 
   const uint64_t seed_;  // so that nobody can choose sources that share a set
   TokenRate rate_;
-  std::unique_ptr<Shards> owned_;  // 1 MiB, from the first rate on
-  std::atomic<Shards*> shards_{nullptr};
+  std::array<Shard, kShards> shards_;
 };
 
 // Why a datagram went no further.

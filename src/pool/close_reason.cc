@@ -27,6 +27,12 @@ const char* to_string(CloseReason reason) {
       return "no TLS handshake";
     case CloseReason::denied:
       return "denied";
+    case CloseReason::source_full:
+      return "too many connections of its source";
+    case CloseReason::source_over_rate:
+      return "over the rate of its source";
+    case CloseReason::over_rate:
+      return "over the listener's rate";
     case CloseReason::no_route:
       return "no route";
     case CloseReason::no_server:
@@ -53,7 +59,9 @@ const char* to_string(CloseReason reason) {
 
 bool is_refusal(CloseReason reason) {
   return reason == CloseReason::no_server || reason == CloseReason::servers_full ||
-         reason == CloseReason::connect_failed || reason == CloseReason::no_descriptors;
+         reason == CloseReason::connect_failed || reason == CloseReason::no_descriptors ||
+         reason == CloseReason::source_full || reason == CloseReason::source_over_rate ||
+         reason == CloseReason::over_rate;
 }
 
 bool closes_by_reset(CloseReason reason) {

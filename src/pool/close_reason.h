@@ -18,6 +18,9 @@ enum class CloseReason : uint8_t {
   bad_proxy_header,
   client_gone,  // before a server was found
   denied,
+  source_full,       // limits.max_connections_per_source
+  source_over_rate,  // limits.connection_rate_per_source
+  over_rate,         // limits.connection_rate
   tls_failed,  // no handshake with the client
   no_route,
   no_server,

@@ -14,6 +14,7 @@
 #include "net/rate_limit.h"
 #include "net/tls_server_context.h"
 #include "pool/access_log.h"
+#include "pool/client_limits.h"
 #include "pool/close_reason.h"
 #include "pool/listener_stats.h"
 #include "pool/pool.h"
@@ -38,6 +39,7 @@ struct FrontendPlan {
   std::shared_ptr<const TlsServerContext> tls = nullptr;  // null: clients come in clear
   Pools routed = {};  // those that its routes name; `pool` is null then
   std::shared_ptr<DatagramLimits> datagrams = nullptr;  // udp: of the listener, all workers
+  std::shared_ptr<ClientLimits> clients = nullptr;      // tcp and http: likewise
   milliseconds drain_timeout{0};                        // runtime.drain_timeout
   std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
   std::shared_ptr<const AccessLog> access_log = nullptr;  // null: none

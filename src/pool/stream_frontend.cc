@@ -56,13 +56,19 @@ void StreamFrontend::stop_accepting() {
   plan().sockets.clear();  // the last reference closes a socket
 }
 
+std::optional<CloseReason> StreamFrontend::refuses(const Address& client) const {
+  if (!admits(client)) return CloseReason::denied;
+  return plan().clients->refuses(client, worker().loop.now_us());
+}
+
 void StreamFrontend::accepted(Fd client, const Address& peer) {
-  if (!header_follows(peer) && !admits(peer)) {
+  if (auto refused = header_follows(peer) ? std::nullopt : refuses(peer)) {
     set_reset_on_close(client.get());
     cell().connections.add();
-    cell().ended[static_cast<size_t>(CloseReason::denied)].add();
+    cell().ended[static_cast<size_t>(*refused)].add();
     give_back_counts();
-    log::debug("listener {}: {} denied", config().name, peer.to_string());
+    if (is_refusal(*refused)) note_refused(*refused);
+    log::debug("listener {}: {} refused: {}", config().name, peer.to_string(), to_string(*refused));
     return;
   }
   if (worker().peers.pass_on(config().name, plan().limit, client, peer)) return;

@@ -8,6 +8,7 @@
 
 #include "net/acceptor.h"
 #include "net/socket.h"
+#include "pool/client_limits.h"
 #include "pool/frontend.h"
 
 namespace lb {
@@ -21,6 +22,14 @@ class StreamFrontend : public Frontend {
   void resume_accepting() override;
   void stop_accepting() override;
   bool serve(Fd& client, const Address& peer) override;
+
+  // Why a client whose address is known now is not served, if it is not: by the lists, or by the
+  // limits, for whose rates it counts.
+  std::optional<CloseReason> refuses(const Address& client) const;
+  // For a session to hold: that it counts for its source. Nothing where that has no room.
+  std::optional<SourcePlace> place_of(const Address& client) const {
+    return SourcePlace::take(*plan().clients, client);
+  }
 
   const std::optional<Keepalive>& keepalive() const { return keepalive_; }
   // Ends the counting of one connection when it is called, be it after this is gone.

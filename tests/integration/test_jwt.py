@@ -229,3 +229,14 @@ def test_carts_stay_while_pictures_go_to_the_idlest(lb, server, tmp_path):
                                       for user in users)
     assert uploads[b"c"] == 60
     assert homes(proxy, users) == carts
+
+
+@pytest.mark.fast
+def test_a_route_counts_by_who_has_logged_in(lb, server, tmp_path):
+    routes = [{"pool": "back", "jwt": "shop",
+               "limits": {"request_rate": {"rate": "1/m", "burst": 3}, "key": "claim:sub"}}]
+    client = lb(shop_config(server(names_itself_in_http("a")), directory=tmp_path, routes=routes)).connect()
+    for user in ("ann", "bob"):
+        got = [ask(client, SHOP.token(user, jti=str(i))).status for i in range(5)]
+        assert got == [200] * 3 + [429] * 2, "whatever token it brings"
+    assert ask(client).status == 401

@@ -78,6 +78,7 @@ class WorkerTest : public testing::Test, private ControlReports {
       plan.pool = snapshot->pools["pool"];
       plan.limit = limits_[name];
       plan.stats = stats_;
+      plan.clients = clients_;
       plan.sockets.resize(team_.workers.size());
       plan.sockets[0].push_back(sockets_[name]);
     }
@@ -167,6 +168,7 @@ class WorkerTest : public testing::Test, private ControlReports {
   std::map<std::string, std::shared_ptr<const Fd>> sockets_;
   std::map<std::string, std::shared_ptr<ConnectionLimit>> limits_;
   std::shared_ptr<ListenerStats> stats_ = std::make_shared<ListenerStats>(2);
+  std::shared_ptr<ClientLimits> clients_ = std::make_shared<ClientLimits>();
   std::weak_ptr<const Snapshot> last_snapshot_;
   milliseconds drain_timeout_{60'000};
   uint64_t version_ = 0;

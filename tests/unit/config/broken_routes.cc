@@ -51,7 +51,8 @@ std::vector<BrokenFile> broken_routes() {
        "did you mean 'match'"},
       {with_routes("[{redirect: {to: x}, pool: db}]"), 5, 15, "listeners.a.routes[0].redirect",
        "does not apply"},
-      {with_routes("[{limits: {}, pool: db}]"), 5, 15, "listeners.a.routes[0].limits", "not built"},
+      {with_routes("[{limits: {}, pool: db}]"), 5, 15, "listeners.a.routes[0].limits",
+       "for http listeners only"},
   };
 }
 

@@ -48,7 +48,14 @@ listeners:
   web:
     address: ":80"
     protocol: http
-    limits: {max_header_size: 16KiB, max_uri_size: 4KiB, max_body_size: 10MiB}
+    limits:
+      max_header_size: 16KiB
+      max_uri_size: 4KiB
+      max_body_size: 10MiB
+      max_connections_per_source: 10
+      connection_rate: 1000/s
+      connection_rate_per_source: {rate: 5/s, burst: 50}
+      request_rate_per_source: 600/m
     timeouts: {request_header: 5s, request_body: 6s, keep_alive: off, idle: 2m}
     trusted_proxies: [10.0.0.0/8]
     routes:
@@ -65,7 +72,8 @@ listeners:
         request_headers: {set: {X-A: "1"}, add: {X-B: "2"}, remove: [X-C]}
         response_headers: {remove: Server}
         timeout: 3s
-      - {match: {path: /old}, redirect: {to: "https://{host}{uri}"}}
+        limits: {request_rate: 100/s, key: "header:X-Api-Key"}
+      - {match: {path: /old}, redirect: {to: "https://{host}{uri}"}, limits: {request_rate: 1/s}}
       - {respond: {status: 503, body: closed, headers: {Retry-After: 60}}}
 pools:
   app:
@@ -80,6 +88,11 @@ pools:
   EXPECT_TRUE(warnings.empty());
   const HttpListenerConfig& http = config.listeners.at("web").http;
   EXPECT_EQ(http.limits.max_body_size, 10u * 1024 * 1024);
+  EXPECT_EQ(http.limits.request_rate_per_source, (Rate{600, milliseconds(60'000), 10}));
+  const ClientLimitsConfig& limits = config.listeners.at("web").client_limits;
+  EXPECT_EQ(limits.connections_per_source, 10u);
+  EXPECT_EQ(limits.rate, (Rate{1'000, milliseconds(1'000), 1'000}));
+  EXPECT_EQ(limits.rate_per_source, (Rate{5, milliseconds(1'000), 50}));
   EXPECT_TRUE(http.trusted_proxies.contains(*Address::parse("10.1.2.3:80")));
   ASSERT_EQ(http.routes.size(), 3u);
   const HttpRoute& first = http.routes[0];
@@ -93,7 +106,12 @@ pools:
   EXPECT_EQ(first.request_headers.add, (std::vector<NameAndValue>{{"X-B", "2"}}));
   EXPECT_EQ(first.response_headers.remove, (std::vector<std::string>{"Server"}));
   EXPECT_EQ(first.timeout, milliseconds(3'000));
+  EXPECT_EQ(first.limit, (RequestLimit{{100, milliseconds(1'000), 100},
+                                       RequestLimit::By::header,
+                                       "X-Api-Key"}));
   EXPECT_EQ(http.routes[1].redirect, (HttpRedirect{"https://{host}{uri}", 308}));
+  EXPECT_EQ(http.routes[1].limit,
+            (RequestLimit{{1, milliseconds(1'000), 1}, RequestLimit::By::source, ""}));
   EXPECT_EQ(http.routes[2].respond, (HttpRespond{503, "closed", {{"Retry-After", "60"}}}));
   const PoolConfig& app = config.pools.at("app");
   EXPECT_EQ(app.hash_on, HashOn::header);

@@ -38,6 +38,7 @@ class FrontendTest : public testing::Test {
             .pool = std::make_shared<const Pool>(pool_config_, members_, servers_.load(), budget_),
             .limit = limit_,
             .sockets = sockets_,
+            .clients = clients_,
             .stats = stats_};
   }
   void open() { frontend_ = std::make_unique<TcpFrontend>(rig_.context, plan()); }
@@ -85,6 +86,7 @@ class FrontendTest : public testing::Test {
   std::shared_ptr<ListenerConfig> listener_ = std::make_shared<ListenerConfig>();
   std::shared_ptr<PoolConfig> pool_config_ = std::make_shared<PoolConfig>();
   std::shared_ptr<ListenerStats> stats_ = std::make_shared<ListenerStats>(1);
+  std::shared_ptr<ClientLimits> clients_ = std::make_shared<ClientLimits>();
   std::shared_ptr<ConnectionLimit> limit_ =
       std::make_shared<ConnectionLimit>(ConnectionLimit::kUnlimited, 1, [](size_t) {});
   std::vector<std::shared_ptr<const Fd>> sockets_;

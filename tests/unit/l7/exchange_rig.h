@@ -61,6 +61,7 @@ struct Asked {
   std::string body = {};
   bool complete = true;  // the body is
   const char* upgrade = "";
+  std::vector<Field> fields = {};
 };
 
 // One exchange at a time between a fake client and servers that the test plays itself, at sockets
@@ -96,6 +97,7 @@ class ExchangeTest : public testing::Test {
     FrontendPlan plan;
     plan.config = listener_;
     plan.limit = limit_;
+    plan.clients = clients_;
     plan.protocol_plan = routes;
     plan.stats = stats_;
     frontend_ = std::make_unique<HttpFrontend>(tools_, std::move(plan));
@@ -111,6 +113,7 @@ class ExchangeTest : public testing::Test {
     head.authority = "a.example";
     head.path = "/x";
     head.upgrade = asked.upgrade;
+    head.fields = asked.fields;
     bool has_body = !asked.body.empty() || !asked.complete;
     if (has_body) head.body = asked.complete ? BodyKind::length : BodyKind::streamed;
     if (asked.complete) head.length = asked.body.size();
@@ -163,6 +166,7 @@ class ExchangeTest : public testing::Test {
   std::shared_ptr<ConnectionLimit> limit_ =
       std::make_shared<ConnectionLimit>(ConnectionLimit::kUnlimited, 1, [](size_t) {});
   std::shared_ptr<ListenerStats> stats_ = std::make_shared<ListenerStats>(1);
+  std::shared_ptr<ClientLimits> clients_ = std::make_shared<ClientLimits>();
   std::unique_ptr<HttpFrontend> frontend_;
   FakeClient client_;
   std::unique_ptr<Exchange> exchange_;

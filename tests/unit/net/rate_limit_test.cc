@@ -76,6 +76,27 @@ TEST(SourceRates, EachSourceHasItsOwn) {
   }
 }
 
+TEST(SourceRates, SayHowLongToWait) {
+  struct Row {
+    Rate rate;
+    int64_t wait_ns;
+  };
+  const Row rows[] = {
+      {{10, milliseconds(1'000), 10}, 100'000'000},
+      {{1, milliseconds(60'000), 1}, 60'000'000'000},
+      {{1, milliseconds(1'000), 5}, 1'000'000'000},
+  };
+  for (const Row& row : rows) {
+    SourceRates rates;
+    rates.set(row.rate);
+    for (uint32_t i = 0; i < row.rate.burst; ++i) EXPECT_EQ(rates.wait_ns(1, kStart_us), 0);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(rates.wait_ns(1, kStart_us), row.wait_ns);
+    int64_t later_us = kStart_us + row.wait_ns / 1'000;
+    EXPECT_EQ(rates.wait_ns(1, later_us - 1), 1'000);
+    EXPECT_EQ(rates.wait_ns(1, later_us), 0);
+  }
+}
+
 // A million sources that send once each do not make a heavy one's use forgotten.
 TEST(SourceRates, AFloodOfSourcesDoesNotWashOutTheHeavyOnes) {
   SourceRates rates;
