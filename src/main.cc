@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "admin/top.h"
 #include "app/demo.h"
 #include "app/descriptors.h"
+#include "app/name_files.h"
 #include "app/process.h"
 #include "app/sandbox.h"
 #include "app/sandbox_proof.h"
@@ -60,9 +62,18 @@ int run(const std::string& name, const std::string& file,
   auto sandbox = lb::Sandbox::plan(loaded->config, file);
   if (!sandbox) return failed(sandbox.error());
   lb::ScriptLimits limits{.user = sandbox->user()};
-  if (sandbox->is_on()) limits.may_run = lb::scripts_of(loaded->config, file);
+  std::optional<lb::NameFiles> names;
+  if (sandbox->is_on()) {
+    limits.may_run = lb::scripts_of(loaded->config, file);
+    auto copied = lb::NameFiles::make();
+    if (!copied) return failed(copied.error());
+    names = std::move(*copied);
+    limits.errand = [files = *names]() mutable { files.follow(); };
+    limits.descriptors = names->descriptors();
+  }
   auto scripts = lb::ScriptProcess::start(std::move(limits));
   if (!scripts) return failed(scripts.error());
+  if (names) names->use();
   lb::Process process({name, load, std::filesystem::path(file).parent_path()}, std::move(*loaded),
                       std::move(*scripts), std::move(*sandbox));
   int code = process.run();

@@ -24,8 +24,8 @@ struct ListenerPlan {
   std::shared_ptr<ListenerStats> stats;
   // Listening sockets of each worker. A unix socket is one worker's.
   std::vector<std::vector<std::shared_ptr<const Fd>>> sockets;
-  std::shared_ptr<DatagramLimits> datagrams;          // udp
-  std::shared_ptr<ClientLimits> clients;              // tcp and http
+  std::shared_ptr<DatagramLimits> datagrams;  // udp
+  std::shared_ptr<ClientLimits> clients;      // tcp and http
   std::shared_ptr<const ProtocolPlan> protocol_plan = nullptr;
   std::shared_ptr<const AccessLog> access_log;
   std::shared_ptr<const Tracing> tracing;

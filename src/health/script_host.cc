@@ -26,6 +26,7 @@ namespace {
 constexpr size_t kMostScripts = 500;  // each has a descriptor, of which a process may have 1,024
 constexpr size_t kMostOutput = 64 * 1024;
 constexpr size_t kLongestLine = 200;
+constexpr int64_t kErrandPause_ms = 2'000;
 constexpr int kCannotRun = 127;  // as a shell says it
 
 // In the forked child: becomes the command. What it says before is the script's first line.
@@ -62,7 +63,8 @@ std::string ending(int status) {
 
 }  // namespace
 
-ScriptHost::ScriptHost(int socket, MayRun may_run) : socket_(socket), may_run_(std::move(may_run)) {
+ScriptHost::ScriptHost(int socket, MayRun may_run, Errand errand)
+    : socket_(socket), may_run_(std::move(may_run)), errand_(std::move(errand)) {
   signal(SIGCHLD, SIG_DFL);
   sigset_t child;
   sigemptyset(&child);
@@ -88,14 +90,21 @@ void ScriptHost::run() {
     }
     if (waiting[1].revents != 0) reap();
     kill_late_ones();
+    if (errand_) run_errand();
     if (waiting[0].revents != 0 && !take_requests()) break;
   }
   for (Script& script : scripts_) ::kill(-script.pid, SIGKILL);
   for (Script& script : scripts_) waitpid(script.pid, nullptr, 0);
 }
 
+void ScriptHost::run_errand() {
+  if (monotonic_ms() < errand_ms_) return;
+  errand_();
+  errand_ms_ = monotonic_ms() + kErrandPause_ms;
+}
+
 int ScriptHost::wait_ms() const {
-  int64_t first_ms = INT64_MAX;
+  int64_t first_ms = errand_ ? errand_ms_ : INT64_MAX;
   for (const Script& script : scripts_) {
     if (script.deadline_ms > 0) first_ms = std::min(first_ms, script.deadline_ms);
   }

@@ -20,8 +20,11 @@ class ScriptHost {
   // Whether a command may be run; empty: all may.
   using MayRun = std::function<bool(const std::vector<std::string>& command)>;
 
+  // What else this process does every few seconds for who forked it; empty: nothing.
+  using Errand = std::function<void()>;
+
   // The socket stays the caller's.
-  explicit ScriptHost(int socket, MayRun may_run = {});
+  explicit ScriptHost(int socket, MayRun may_run = {}, Errand errand = {});
 
   // Returns when the socket's other end is closed; by then nothing that it started runs.
   void run();
@@ -38,6 +41,7 @@ class ScriptHost {
     std::string killed_because = {};
   };
 
+  void run_errand();
   int wait_ms() const;
   bool take_requests();
   void begin(const ScriptRequest& request);
@@ -50,7 +54,9 @@ class ScriptHost {
 
   const int socket_;
   const MayRun may_run_;
-  Fd child_ended_;  // signalfd of SIGCHLD
+  const Errand errand_;
+  int64_t errand_ms_ = 0;  // when it is due
+  Fd child_ended_;         // signalfd of SIGCHLD
   std::vector<Script> scripts_;
 };
 

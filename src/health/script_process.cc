@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -19,11 +20,20 @@ namespace lb {
 
 namespace {
 
-constexpr int kSocket = 3;
-
 // What a service manager means for lb alone.
 constexpr const char* kNotForScripts[] = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
                                           "LISTEN_PID",    "LISTEN_FDS",   "LISTEN_FDNAMES"};
+
+// But for the standard ones, too.
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  int first = STDERR_FILENO + 1;
+  for (int fd : kept) {
+    if (fd > first) syscall(SYS_close_range, first, fd - 1, 0);
+    first = std::max(first, fd + 1);
+  }
+  syscall(SYS_close_range, first, ~0U, 0);
+}
 
 // The forked process: has its end of the socket and /dev/null, and lives as long as the socket's
 // other end. Signals meant for lb, or sent to all of its terminal, say nothing to it.
@@ -36,14 +46,13 @@ constexpr const char* kNotForScripts[] = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATC
     signal(number, SIG_IGN);
   }
   for (const char* name : kNotForScripts) unsetenv(name);
-  if (socket != kSocket) dup2(socket, kSocket);
-  fcntl(kSocket, F_SETFD, FD_CLOEXEC);
-  syscall(SYS_close_range, kSocket + 1, ~0U, 0);
+  limits.descriptors.push_back(socket);
+  close_all_but(std::move(limits.descriptors));
   int null = open("/dev/null", O_RDWR);
   if (null < 0) _exit(1);
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
   if (null > STDERR_FILENO) close(null);
-  ScriptHost(kSocket, std::move(limits.may_run)).run();
+  ScriptHost(socket, std::move(limits.may_run), std::move(limits.errand)).run();
   _exit(0);
 }
 

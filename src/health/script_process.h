@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <vector>
 
 #include "common/fd.h"
 #include "common/result.h"
@@ -16,6 +17,8 @@ namespace lb {
 struct ScriptLimits {
   std::optional<User> user = {};
   ScriptHost::MayRun may_run = {};
+  ScriptHost::Errand errand = {};
+  std::vector<int> descriptors = {};  // that the errand needs
 };
 
 // The process that runs scripts for this one: forked while there is one thread, before privileges

@@ -17,8 +17,9 @@ bool TcpOpening::is_needed(const TcpFrontend& frontend, const Address& peer) {
   return frontend.tls() != nullptr || frontend.peeks_name() || frontend.header_follows(peer);
 }
 
-TcpOpening::TcpOpening(TcpFrontend& frontend, const Address& peer)
+TcpOpening::TcpOpening(TcpFrontend& frontend, const Address& peer, SourcePlace& place)
     : frontend_(frontend),
+      place_(place),
       tls_(frontend.tls()),
       peer_(peer),
       phase_(frontend.header_follows(peer) ? Phase::proxy_header : after_header()) {}

@@ -116,7 +116,7 @@ class HttpSession final : public InSlab<HttpSession>,
   Stream stream_;
   IoEvent readable_;
   std::unique_ptr<Work> work_;
-  Address peer_;      // or the PROXY header's source
+  Address peer_;  // or the PROXY header's source
   SourcePlace place_;
   int64_t since_ms_;  // when the present state began, or a body made its last progress
   At at_ = At::idle;

@@ -23,8 +23,8 @@ std::optional<int64_t> TokenRate::take(int64_t full_at_ns, int64_t now_ns) const
 }
 
 int64_t TokenRate::wait_ns(int64_t full_at_ns, int64_t now_ns) const {
-  return std::max<int64_t>(
-      full_at_ns + token_ns_.load(std::memory_order_relaxed) - empty(now_ns), 1);
+  return std::max<int64_t>(full_at_ns + token_ns_.load(std::memory_order_relaxed) - empty(now_ns),
+                           1);
 }
 
 bool RateLimit::take(int64_t now_us) {

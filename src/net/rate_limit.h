@@ -46,8 +46,8 @@ class RateLimit {
 
 // A bucket for each source, in a table of fixed size: where it is full the source that used least
 // lately is forgotten, so that a flood of many sources does not wash out the heavy ones. A source
-// whose bucket is full again is forgotten without any loss. A shard's part of the table is made when
-// its first source comes. Any thread; a short lock per shard.
+// whose bucket is full again is forgotten without any loss. A shard's part of the table is made
+// when its first source comes. Any thread; a short lock per shard.
 class SourceRates {
  public:
   static constexpr size_t kShards = 64;

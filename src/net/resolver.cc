@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,10 @@ namespace lb {
 namespace {
 
 using std::chrono::seconds;
+
+constexpr const char* kHostsVariable = "CARES_HOSTS";  // by which c-ares is told of another
+// Of the process: Resolver::read_names_from(). Empty: the usual one.
+std::string g_resolv_conf;
 
 // A hosts file has no TTL: it is looked at again after this time.
 constexpr seconds kHostsFileTtl{5};
@@ -93,6 +98,11 @@ std::deque<std::string> names_to_ask(ares_channel channel, const std::string& ho
 }
 
 }  // namespace
+
+void Resolver::read_names_from(const std::string& hosts, const std::string& resolv_conf) {
+  setenv(kHostsVariable, hosts.c_str(), 1);  // NOLINT(concurrency-mt-unsafe): one thread
+  g_resolv_conf = resolv_conf;
+}
 
 // One look-up with a c-ares channel of its own. IPv4 and IPv6 are two questions, because c-ares'
 // common one says success when one of them failed; for the same reason the search domains are gone
@@ -181,6 +191,10 @@ void Resolver::Lookup::start() {
 
 int Resolver::Lookup::open_channel(const char* lookups, int mask) {
   ares_options options{};
+  if (!g_resolv_conf.empty()) {
+    options.resolvconf_path = g_resolv_conf.data();
+    mask |= ARES_OPT_RESOLVCONF;
+  }
   options.flags = ARES_FLAG_NOALIASES;
   options.timeout = static_cast<int>(resolver_.options_.timeout.count());
   options.tries = resolver_.options_.tries;
@@ -226,7 +240,7 @@ void Resolver::Lookup::open_dns() {
 void Resolver::Lookup::ask(Question& question, const std::string& name) {
   ares_addrinfo_hints hints{};
   hints.ai_family = question.family;
-  hints.ai_flags = ARES_AI_NOSORT;
+  hints.ai_flags = ARES_AI_NOSORT | ARES_AI_ENVHOSTS;
   ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &Lookup::on_answer, &question);
 }
 

@@ -44,6 +44,10 @@ class Resolver {
  public:
   using Callback = std::function<void(Result<ResolvedHost>)>;
 
+  // Every resolver of the process reads these files instead of /etc/hosts and /etc/resolv.conf.
+  // Before there is another thread.
+  static void read_names_from(const std::string& hosts, const std::string& resolv_conf);
+
   explicit Resolver(EventLoop& loop, ResolverOptions options = {});
   // Cancels what is under way: no callback comes any more.
   ~Resolver();

@@ -21,7 +21,7 @@ enum class CloseReason : uint8_t {
   source_full,       // limits.max_connections_per_source
   source_over_rate,  // limits.connection_rate_per_source
   over_rate,         // limits.connection_rate
-  tls_failed,  // no handshake with the client
+  tls_failed,        // no handshake with the client
   no_route,
   no_server,
   servers_full,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Servers by host name: all its addresses serve, and lb follows them as they change."""
 
+import shutil
 import socket
 import struct
 import threading
@@ -72,6 +73,23 @@ def machine(tmp_path):
         @staticmethod
         def set_hosts(*lines):
             hosts.write_text("".join(f"{line}\n" for line in ("127.0.0.1 localhost", *lines)))
+
+    return Machine
+
+
+@pytest.fixture
+def own_etc(tmp_path):
+    """A mount namespace with a /etc of its own, whose files can be replaced: what to put before lb."""
+    etc = tmp_path / "etc"
+    shutil.copytree("/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
+
+    class Machine:
+        inside = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', str(etc))
+
+        @staticmethod
+        def replace(name, *lines):
+            (etc / "new").write_text("".join(f"{line}\n" for line in lines))
+            (etc / "new").rename(etc / name)
 
     return Machine
 
@@ -191,3 +209,22 @@ def test_descriptors_are_set_aside_for_every_address_of_a_name(lb, machine, dns)
     dns.addresses = [f"127.0.0.{number}" for number in range(20, 48)]
     fewer = connections_beside("127.0.0.20:9") - connections_beside(f"{NAME}:9")
     assert 27 <= 2 * fewer <= 28, "of two descriptors each"
+
+
+def test_a_hosts_file_in_the_place_of_another_is_followed(lb, own_etc, three):
+    own_etc.replace("hosts", f"127.0.0.11 {NAME}")
+    proxy = lb(tcp_config(f"{NAME}:{three}", runtime=RUNTIME), inside=own_etc.inside)
+    assert served_by(proxy) == {"11"}
+    own_etc.replace("hosts", f"127.0.0.11 {NAME}", f"127.0.0.12 {NAME}")
+    wait_until(lambda: served_by(proxy) == {"11", "12"}, "the added address serves", timeout_s=45)
+
+
+def test_a_resolv_conf_in_the_place_of_another_is_followed(lb, own_etc, dns, three):
+    dns.addresses = ["127.0.0.12"]
+    options = "options timeout:1 attempts:1"
+    own_etc.replace("hosts", "127.0.0.1 localhost")
+    own_etc.replace("resolv.conf", "nameserver 127.0.0.254", options)
+    proxy = lb(tcp_config(f"{NAME}:{three}", runtime=RUNTIME), inside=own_etc.inside)
+    proxy.wait_log("cannot resolve")
+    own_etc.replace("resolv.conf", f"nameserver {NAME_SERVER}", options)
+    wait_until(lambda: is_served(proxy), "the name resolves", timeout_s=45)

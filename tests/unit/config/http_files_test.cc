@@ -106,9 +106,8 @@ pools:
   EXPECT_EQ(first.request_headers.add, (std::vector<NameAndValue>{{"X-B", "2"}}));
   EXPECT_EQ(first.response_headers.remove, (std::vector<std::string>{"Server"}));
   EXPECT_EQ(first.timeout, milliseconds(3'000));
-  EXPECT_EQ(first.limit, (RequestLimit{{100, milliseconds(1'000), 100},
-                                       RequestLimit::By::header,
-                                       "X-Api-Key"}));
+  EXPECT_EQ(first.limit,
+            (RequestLimit{{100, milliseconds(1'000), 100}, RequestLimit::By::header, "X-Api-Key"}));
   EXPECT_EQ(http.routes[1].redirect, (HttpRedirect{"https://{host}{uri}", 308}));
   EXPECT_EQ(http.routes[1].limit,
             (RequestLimit{{1, milliseconds(1'000), 1}, RequestLimit::By::source, ""}));
