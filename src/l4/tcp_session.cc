@@ -322,6 +322,7 @@ void TcpSession::end(CloseReason reason) {
   cell.ended[static_cast<size_t>(reason)].add();
   cell.duration.record(static_cast<uint64_t>(worker.loop.now_ms() - started_ms_) * 1000);
   lease_.reset();
+  place_ = SourcePlace();
   frontend_.session_ended(*this, still_counts);
 }
 

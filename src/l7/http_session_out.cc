@@ -363,6 +363,7 @@ void HttpSession::end(CloseReason reason) {
   // close_notify, unless that is out already.
   if (stream_.is_tls() && !reset && !gone_ && at_ != At::lingering) (void)stream_.shutdown_write();
   at_ = At::ended;
+  if (is_refusal(reason)) frontend_.note_refused(reason);
   frontend_.cell().ended[static_cast<size_t>(reason)].add();
   WorkerContext& worker = frontend_.worker();
   if (had_exchange) {
@@ -390,6 +391,7 @@ void HttpSession::end(CloseReason reason) {
   stream_.close();
   readable_.disarm();
   if (work_) work_->writable.disarm();
+  place_ = SourcePlace();
   frontend_.session_ended(*this, still_counts);
 }
 

@@ -39,7 +39,8 @@ class ClientLimits {
   SourceRates sources_;
 };
 
-// That a connection counts for its source, until this is gone. One thread.
+// That a connection counts for its source, until this is gone: at the session's end, since the
+// limits may go with the last frontend. One thread.
 class SourcePlace {
  public:
   // Nothing where its source has as many as it may already. `limits` outlives it.

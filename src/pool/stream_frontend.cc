@@ -68,7 +68,10 @@ void StreamFrontend::accepted(Fd client, const Address& peer) {
     cell().ended[static_cast<size_t>(*refused)].add();
     give_back_counts();
     if (is_refusal(*refused)) note_refused(*refused);
-    log::debug("listener {}: {} refused: {}", config().name, peer.to_string(), to_string(*refused));
+    if (log::enabled(log::Level::debug)) {
+      log::debug("listener {}: {} refused: {}", config().name, peer.to_string(),
+                 to_string(*refused));
+    }
     return;
   }
   if (worker().peers.pass_on(config().name, plan().limit, client, peer)) return;
