@@ -59,8 +59,8 @@ Status<> Sandbox::admits(const Config& config) const {
 std::string Sandbox::with_reason(std::string message) const {
   if (entered_ && message.ends_with(strerror(EACCES))) {
     message +=
-        " (in the sandbox a file must be in a directory that was named at start, and be open to "
-        "the user of lb, even if that is root: docs/sandbox.md)";
+        " (in the sandbox a file must be in a directory that was named at start, restart to name "
+        "another, and be open to the user of lb, even if that is root: docs/sandbox.md)";
   }
   return message;
 }
