@@ -96,7 +96,7 @@ std::vector<BrokenFile> broken_http() {
       {with_route("{pool: db, limits: {request_rate: 5}}"), 6, 48, route + ".limits.request_rate",
        "rate"},
       {with_route("{pool: db, limits: {request_rate: 5/s, key: cookie:a}}"), 6, 58,
-       route + ".limits.key", "not one of source, header:NAME and claim:NAME"},
+       route + ".limits.key", "not one of source, header:NAME, claim:NAME"},
       {with_route("{pool: db, limits: {request_rate: 5/s, key: 'header:'}}"), 6, 58,
        route + ".limits.key", "header name"},
       {with_route("{pool: db, limits: {request_rate: 5/s, key: 'claim:sub'}}"), 6, 53,
