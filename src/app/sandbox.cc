@@ -27,24 +27,40 @@ Result<Sandbox> Sandbox::plan(const Config& config, const std::filesystem::path&
 Status<> Sandbox::enter() {
   if (user_ || is_on_) {
     auto dropped = keep_low_ports_alone(user_ ? &*user_ : nullptr);
-    if (!dropped) return fail("runtime.user: " + dropped.error().message);
+    // Who asked for a user does not get root instead.
+    if (!dropped && user_) return fail("runtime.user: " + dropped.error().message);
+    if (!dropped) lacking_.push_back(dropped.error().message);
   }
   if (!is_on_) return Done{};
-  auto failed = [](const Error& error) {
-    return fail("runtime.sandbox: " + error.message + "; with 'sandbox: off' lb runs without");
-  };
-  if (auto refused = refuse_new_privileges(); !refused) return failed(refused.error());
-  landlock_ = landlock_version();
-  if (landlock_ > 0) {
-    if (auto restricted = restrict_files(files_); !restricted) return failed(restricted.error());
-  }
-  if (has_system_call_filters()) {
-    auto system_calls = restrict_system_calls();
-    if (!system_calls) return failed(system_calls.error());
-    system_calls_ = *system_calls;
-  }
   entered_ = true;
+  if (auto refused = refuse_new_privileges(); !refused) {
+    lacking_.push_back(refused.error().message);
+  }
+  limit_files();
+  limit_system_calls();
   return Done{};
+}
+
+void Sandbox::limit_files() {
+  std::string why = "this kernel has no Landlock";
+  if (int version = landlock_version(); version > 0) {
+    auto restricted = restrict_files(files_);
+    if (restricted) landlock_ = version;
+    if (restricted) return;
+    why = "no Landlock: " + restricted.error().message;
+  }
+  lacking_.push_back(why + " (files are up to their permissions alone)");
+}
+
+void Sandbox::limit_system_calls() {
+  std::string why = "this kernel has no seccomp filters";
+  if (has_system_call_filters()) {
+    auto allowed = restrict_system_calls();
+    if (allowed) system_calls_ = *allowed;
+    if (allowed) return;
+    why = "no seccomp: " + allowed.error().message;
+  }
+  lacking_.push_back(why + " (every system call can be made)");
 }
 
 Status<> Sandbox::admits(const Config& config) const {
@@ -76,13 +92,8 @@ void Sandbox::tell() const {
   log::info("sandbox: {}capabilities {}, {} system calls, files of {} places",
             user_ ? fmt::format("user {}, ", user_->name) : "", capabilities_in_words(),
             number_or_all(system_calls_), number_or_all(limits_files() ? files_.size() : 0));
-  if (!limits_files()) {
-    log::warning(
-        "sandbox: this kernel has no Landlock; which files lb may open is up to their permissions "
-        "alone");
-  }
-  if (system_calls_ == 0) {
-    log::warning("sandbox: this kernel has no seccomp filters; lb may make every system call");
+  if (!lacking_.empty()) {
+    log::warning("sandbox: not whole on this machine: {}", fmt::join(lacking_, "; "));
   }
 }
 

@@ -29,10 +29,13 @@ class Sandbox {
   const std::vector<FileRule>& files() const { return files_; }
   // Whether the kernel limits files: known once it was entered.
   bool limits_files() const { return landlock_ > 0; }
-  // How many the kernel lets through; 0: it knows no such filters.
+  // How many the kernel lets through; 0: all.
   size_t system_calls() const { return system_calls_; }
+  // What of it does not hold here, and why.
+  const std::vector<std::string>& lacking() const { return lacking_; }
 
-  // Begins, for good. The process has one thread: those that it starts take after it.
+  // Begins, for good. The process has one thread: those that it starts take after it. What this
+  // machine does not have, or forbids, is left out; only the user it is to be is a must.
   Status<> enter();
   // Whether a configuration that is taken up later finds its files inside.
   Status<> admits(const Config& config) const;
@@ -45,6 +48,8 @@ class Sandbox {
 
  private:
   Sandbox() = default;
+  void limit_files();
+  void limit_system_calls();
 
   std::optional<User> user_;
   bool is_on_ = false;
@@ -52,6 +57,7 @@ class Sandbox {
   int landlock_ = 0;  // its version
   size_t system_calls_ = 0;
   std::vector<FileRule> files_;
+  std::vector<std::string> lacking_;
 };
 
 }  // namespace lb

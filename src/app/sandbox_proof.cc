@@ -177,14 +177,15 @@ void show(const Sandbox& sandbox) {
   fmt::print("capabilities: {}\n", capabilities_in_words());
   if (!sandbox.is_on()) return;
   if (sandbox.system_calls() == 0) {
-    fmt::print("system calls: all; this kernel has no seccomp filters\n");
+    fmt::print("system calls: all\n");
   } else {
     fmt::print("system calls: {}, some with certain arguments only\n", sandbox.system_calls());
   }
   if (!sandbox.limits_files()) {
-    fmt::print("files: as their permissions say; this kernel has no Landlock\n");
-    return;
+    fmt::print("files: as their permissions say\n");
   }
+  for (const std::string& lack : sandbox.lacking()) fmt::print("not whole: {}\n", lack);
+  if (!sandbox.limits_files()) return;
   fmt::print("files, and what is below a directory:\n");
   for (const FileRule& rule : sandbox.files()) {
     fmt::print("  {:<40} {}\n", rule.path.native(), words_for(rule.rights));

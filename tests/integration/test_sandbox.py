@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import stat
+import sys
 
 import pytest
 from lbtest import echo, free_port, refuses, run_lb, tcp_config, wait_until
@@ -16,6 +17,29 @@ LOW_PORTS = 1 << 10  # CAP_NET_BIND_SERVICE
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
 # What a process that is somebody else from now on needs of its directory.
 OPEN_TO_ALL = ("sh", "-c", 'chmod 777 . notify && exec "$@"', "sh")
+
+# Becomes a command for which prctl(PR_SET_SECCOMP), seccomp(2) and Landlock are forbidden, as some
+# containers do it: a filter of its own that answers EPERM.
+FORBIDDEN = """
+import ctypes, os, platform, struct, sys
+calls = {"x86_64": (317, 444, 157), "aarch64": (277, 444, 167)}[platform.machine()]
+LOAD, EQUALS, RETURN, ALLOW, REFUSE = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050001
+program = [
+    (LOAD, 0, 0, 0),
+    (EQUALS, 5, 0, calls[0]),
+    (EQUALS, 4, 0, calls[1]),
+    (EQUALS, 0, 2, calls[2]),
+    (LOAD, 0, 0, 16),
+    (EQUALS, 1, 0, 22),
+    (RETURN, 0, 0, ALLOW),
+    (RETURN, 0, 0, REFUSE),
+]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in program))
+header = struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, header, 0, 0) == 0, ctypes.get_errno()
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 def threads(proxy):
@@ -92,6 +116,15 @@ def test_every_thread_is_inside(lb, server, tmp_path):
                 assert int(one[which], 16) & ~LOW_PORTS == 0, (one["Name"], which)
     # Not dumpable: its memory is root's.
     assert os.stat(f"/proc/{proxy.process.pid}/mem").st_uid == 0
+
+
+def test_where_it_is_forbidden_lb_runs_without_and_says_so_once(lb, server):
+    proxy = lb(tcp_config(server(echo)), inside=(sys.executable, "-c", FORBIDDEN))
+    assert proxy.connect().asks(b"hello") == b"hello"
+    warnings = [line for line in proxy.log().splitlines() if "sandbox: not whole" in line]
+    assert len(warnings) == 1
+    assert "no Landlock" in warnings[0] and "no seccomp" in warnings[0]
+    assert int(threads(proxy)[0]["CapEff"], 16) & ~LOW_PORTS == 0  # what can be given up is
 
 
 def test_switched_off_nothing_is_given_up(lb, server):
