@@ -16,6 +16,9 @@ namespace lb {
 
 namespace {
 
+// Whoever is let in asks again if more wait.
+constexpr size_t kIdleAtOnce = 1;
+
 std::unique_ptr<Frontend> make_frontend(WorkerContext& worker, HttpTools& http, FrontendPlan plan) {
   switch (plan.config->protocol) {
     case Protocol::udp:
@@ -262,6 +265,34 @@ void Worker::make_room(const std::string& listener, size_t worker) {
   other->mailbox_.post([other, listener] {
     if (Frontend* frontend = other->find(listener)) frontend->make_room();
   });
+}
+
+bool Worker::end_idle(const std::string& listener, Acceptor::Lack lack) {
+  bool may_have = false;
+  for (const auto& [name, frontend] : frontends_) {
+    bool concerned = lack != Acceptor::Lack::listener_limit || name == listener;
+    may_have = may_have || (concerned && frontend->has_idle());
+  }
+  if (!may_have || end_idle_here(listener, lack) > 0) return may_have;
+  for (auto& other : team_.workers) {
+    if (other.get() == this) continue;
+    other->mailbox_.post(
+        [other = other.get(), listener, lack] { other->end_idle_here(listener, lack); });
+  }
+  return true;
+}
+
+// Connections to servers go where descriptors are short: clients do not notice.
+size_t Worker::end_idle_here(const std::string& listener, Acceptor::Lack lack) {
+  if (lack == Acceptor::Lack::descriptors && !http_.servers.empty()) {
+    http_.servers.forget_unless([](const Server*) { return false; });
+  }
+  size_t ended = 0;
+  for (auto& [name, frontend] : frontends_) {
+    if (lack == Acceptor::Lack::listener_limit && name != listener) continue;
+    ended += frontend->end_idle(kIdleAtOnce - ended);
+  }
+  return ended;
 }
 
 void Worker::report_if_drained() {

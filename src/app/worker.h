@@ -75,6 +75,7 @@ class Worker final : public Peers {
   void flow_opened() override;
   void flow_closed() override;
   void make_room(const std::string& listener, size_t worker) override;
+  bool end_idle(const std::string& listener, Acceptor::Lack lack) override;
 
  private:
   // A frontend of a listener that is gone, until its sessions have ended.
@@ -93,6 +94,7 @@ class Worker final : public Peers {
   void for_each_frontend(const std::function<void(Frontend&)>& visit);
   void report_if_drained();
   void forget_idle_connections();
+  size_t end_idle_here(const std::string& listener, Acceptor::Lack lack);
 
   const size_t index_;
   WorkerTeam& team_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "l7/http_frontend.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/clock.h"
@@ -10,6 +11,16 @@
 #include "net/proxy_protocol.h"
 
 namespace lb {
+
+namespace {
+
+// Of so many sessions the longest idle one goes: looking through thousands would take too long, and
+// a list in the order of their last requests would cost every request.
+constexpr size_t kLookedAt = 32;
+// Whoever was served less long ago may just be asking again.
+constexpr int64_t kIdleEnough_ms = 200;
+
+}  // namespace
 
 HttpFrontend::HttpFrontend(HttpTools& tools, FrontendPlan first)
     : StreamFrontend(tools.worker, std::move(first)), tools_(tools), meter_(cell()) {
@@ -68,6 +79,29 @@ void HttpFrontend::leave_server(const Server* server, CloseReason) {
 
 void HttpFrontend::end_sessions(CloseReason reason) {
   sessions_.for_each([&](HttpSession& session) { session.end(reason); });
+}
+
+size_t HttpFrontend::end_idle(size_t most) {
+  size_t ended = 0;
+  for (; ended < most; ++ended) {
+    HttpSession* session = longest_idle();
+    if (session == nullptr) break;
+    session->end(CloseReason::no_room);
+  }
+  return ended;
+}
+
+// Next time others are looked at: these go to the list's end.
+HttpSession* HttpFrontend::longest_idle() {
+  HttpSession* longest = nullptr;
+  for (size_t i = std::min(kLookedAt, sessions_.size()); i > 0; --i) {
+    HttpSession& session = sessions_.front();
+    sessions_.remove(session);
+    sessions_.push_back(session);
+    if (session.idle_ms() < kIdleEnough_ms) continue;
+    if (longest == nullptr || session.idle_ms() > longest->idle_ms()) longest = &session;
+  }
+  return longest != nullptr && !longest->has_unread() ? longest : nullptr;
 }
 
 std::unique_ptr<ServerConnection> HttpFrontend::open_connection(Server& server, Fd fd,

@@ -28,6 +28,8 @@ class HttpFrontend final : public StreamFrontend {
   void leave_server(const Server* server, CloseReason reason) override;
   void end_sessions(CloseReason reason) override;
   size_t session_count() const override { return sessions_.size(); }
+  size_t end_idle(size_t most) override;
+  bool has_idle() const override { return true; }
 
   // For its sessions and exchanges.
   HttpTools& tools() const { return tools_; }
@@ -46,6 +48,7 @@ class HttpFrontend final : public StreamFrontend {
  private:
   void begin_session(Fd client, const Address& peer) override;
   void take_routes(std::shared_ptr<const ProtocolPlan> plan);
+  HttpSession* longest_idle();
 
   HttpTools& tools_;
   std::shared_ptr<const RouteTable> routes_;

@@ -16,6 +16,7 @@
 #include "l7/http1_parser.h"
 #include "l7/http1_writer.h"
 #include "net/proxy_protocol.h"
+#include "net/socket.h"
 #include "net/stream.h"
 #include "net/timeout_queue.h"
 #include "pool/client_limits.h"
@@ -45,6 +46,10 @@ class HttpSession final : public InSlab<HttpSession>,
   // The listener has other timeouts, or is going.
   void timeouts_changed();
   void leave_server(const Server* server);
+  // How long it has been idle, between requests or before the first; -1: it is not.
+  int64_t idle_ms() const { return at_ == At::idle ? now_ms() - since_ms_ : -1; }
+  // Something came that is yet to be read.
+  bool has_unread() const { return lb::has_unread(stream_.fd()); }
 
  private:
   enum class At : uint8_t {

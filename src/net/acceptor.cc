@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/acceptor.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -40,13 +41,15 @@ bool is_of_client(int error) {
 }  // namespace
 
 Acceptor::Acceptor(EventLoop& loop, int listening, size_t worker, ConnectionLimit& process,
-                   ConnectionLimit& listener, Callback callback)
+                   ConnectionLimit& listener, Callback callback, MakeRoom make_room)
     : listening_(listening),
       worker_(worker),
       process_(process),
       listener_(listener),
       callback_(std::move(callback)),
+      make_room_(std::move(make_room)),
       rest_(loop, [this] { resume(); }),
+      ask_again_(loop, [this] { resume(); }),
       loop_(loop) {
   readable_.bind<&Acceptor::on_readable>(loop, listening_, IoEvent::kRead, this);
   readable_.arm();
@@ -62,6 +65,7 @@ void Acceptor::finish() {
   }
   finished_ = true;
   rest_.stop();
+  ask_again_.stop();
   readable_.disarm();
 }
 
@@ -106,10 +110,18 @@ bool Acceptor::take_counts() {
     limit->wait(worker_);
     if (limit->take()) continue;
     if (limit == &listener_) process_.give_back();
-    readable_.disarm();
+    wait_for_room(limit == &listener_ ? Lack::listener_limit : Lack::process_limit);
     return false;
   }
   return true;
+}
+
+// What ends gives its count back, which wakes us. Often the queue is empty: we only came to see.
+void Acceptor::wait_for_room(Lack lack) {
+  readable_.disarm();
+  pollfd queue{.fd = listening_, .events = POLLIN, .revents = 0};
+  if (poll(&queue, 1, 0) != 1 || !make_room_(lack)) return;
+  ask_again_.start(std::chrono::milliseconds(kRest_ms));
 }
 
 void Acceptor::give_back_counts() {
@@ -119,6 +131,7 @@ void Acceptor::give_back_counts() {
 
 void Acceptor::rest(int error) {
   readable_.disarm();
+  if (error == EMFILE || error == ENFILE) (void)make_room_(Lack::descriptors);
   rest_.start(std::chrono::milliseconds(kRest_ms));
   if (warned_ms_ == 0 || loop_.now_ms() - warned_ms_ >= 10'000) {
     warned_ms_ = loop_.now_ms();

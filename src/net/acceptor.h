@@ -14,16 +14,22 @@ namespace lb {
 // Accepts connections from one listening socket on one worker, a bounded batch a turn, within the
 // limits of process and listener: at a limit it stops watching the socket, and the kernel's queue
 // holds the clients. When descriptors run out, or the socket itself fails, it rests for a tenth of
-// a second, so that it neither spins nor harms what is open. Worker thread.
+// a second, so that it neither spins nor harms what is open. Says when somebody waits, for there
+// may be what is idle and can go. Worker thread.
 class Acceptor {
  public:
+  // What a client in the queue waits for.
+  enum class Lack { listener_limit, process_limit, descriptors };
   // Takes over one connection and its count in both limits.
   using Callback = std::function<void(Fd client, const Address& peer)>;
+  // Ends what is idle, if anything is. True: it is worth to ask again a little later, when more may
+  // be.
+  using MakeRoom = std::function<bool(Lack lack)>;
 
   // `listening` stays the caller's. `process` and `listener` outlive it; `worker` is this thread's
   // number.
   Acceptor(EventLoop& loop, int listening, size_t worker, ConnectionLimit& process,
-           ConnectionLimit& listener, Callback callback);
+           ConnectionLimit& listener, Callback callback, MakeRoom make_room);
 
   // Tries again after a limit had no room.
   void resume();
@@ -36,6 +42,7 @@ class Acceptor {
   void on_readable();
   Turn accept_one();
   bool take_counts();
+  void wait_for_room(Lack lack);
   void give_back_counts();
   void rest(int error);
 
@@ -48,8 +55,10 @@ class Acceptor {
   ConnectionLimit& process_;
   ConnectionLimit& listener_;
   Callback callback_;
+  MakeRoom make_room_;
   IoEvent readable_;
   Timer rest_;
+  Timer ask_again_;
   int batch_ = 1;
   int single_turns_ = 0;  // left of those that accept one, after a batch found no more
   bool finished_ = false;

@@ -70,6 +70,7 @@ bool closes_by_reset(CloseReason reason) {
     case CloseReason::idle_timeout:
     case CloseReason::half_close_timeout:
     case CloseReason::tls_failed:  // an alert has told why
+    case CloseReason::no_room:
       return false;
     default:
       return true;

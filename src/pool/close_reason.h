@@ -31,7 +31,7 @@ enum class CloseReason : uint8_t {
   server_removed,  // drain_timeout after its removal
   listener_removed,
   shutting_down,
-  no_room,  // udp: another client's session took its place
+  no_room,  // another client took its place: of a udp session, of an idle http connection
 };
 inline constexpr size_t kCloseReasons = static_cast<size_t>(CloseReason::no_room) + 1;
 

@@ -80,6 +80,10 @@ class Frontend {
   virtual void end_sessions(CloseReason reason) = 0;
   // Another worker has opened a session too many: ends one, if there are still too many.
   virtual void make_room() {}
+  // Ends up to so many connections on which nothing has been under way for a while, of which only
+  // some protocols have any; returns how many.
+  virtual size_t end_idle(size_t /*most*/) { return 0; }
+  virtual bool has_idle() const { return false; }
   virtual size_t session_count() const = 0;
 
   WorkerContext& worker() const { return worker_; }

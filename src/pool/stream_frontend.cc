@@ -42,7 +42,8 @@ void StreamFrontend::listen() {
     if (listening.acceptor) continue;
     listening.acceptor = std::make_unique<Acceptor>(
         worker().loop, listening.socket->get(), worker().index, worker().connections, *plan().limit,
-        [this](Fd client, const Address& peer) { accepted(std::move(client), peer); });
+        [this](Fd client, const Address& peer) { accepted(std::move(client), peer); },
+        [this](Acceptor::Lack lack) { return worker().peers.end_idle(config().name, lack); });
   }
 }
 

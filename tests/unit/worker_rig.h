@@ -70,6 +70,7 @@ class WorkerRig final : private ControlReports, private Peers {
   void make_room(const std::string& listener, size_t worker) override {
     room_wanted.push_back(listener + "@" + std::to_string(worker));
   }
+  bool end_idle(const std::string&, Acceptor::Lack) override { return false; }
 };
 
 }  // namespace lb

@@ -33,6 +33,10 @@ class AcceptorRig {
                                           [this](Fd client, const Address& peer) {
                                             accepted.push_back(std::move(client));
                                             peers.push_back(peer);
+                                          },
+                                          [this](Acceptor::Lack lack) {
+                                            lacks.push_back(lack);
+                                            return there_may_be_room;
                                           });
   }
 
@@ -60,6 +64,8 @@ class AcceptorRig {
   std::vector<Fd> clients;
   std::vector<Fd> accepted;
   std::vector<Address> peers;
+  std::vector<Acceptor::Lack> lacks;
+  bool there_may_be_room = false;
   int wakes = 0;
 };
 
@@ -134,6 +140,29 @@ TEST_P(AcceptorLimits, PausesAtTheLimitAndGoesOnWhenThereIsRoom) {
   rig.acceptor->resume();
   rig.turns(50);
   EXPECT_EQ(rig.accepted.size(), 1u) << "all five were served";
+}
+
+TEST_P(AcceptorLimits, SaysWhatIsLackingWhenSomebodyWaits) {
+  AcceptorRig rig(GetParam().process, GetParam().listener);
+  rig.connect(2);
+  rig.turns(50);
+  rig.acceptor->resume();
+  rig.turns(50);
+  EXPECT_TRUE(rig.lacks.empty()) << "nobody waits yet";
+  rig.connect(1);
+  rig.acceptor->resume();
+  rig.turns(50);
+  auto lack = GetParam().process == kUnlimited ? Acceptor::Lack::listener_limit
+                                               : Acceptor::Lack::process_limit;
+  EXPECT_EQ(rig.lacks, std::vector{lack});
+}
+
+TEST_P(AcceptorLimits, AsksAgainWhereThereMayBeRoomLater) {
+  AcceptorRig rig(GetParam().process, GetParam().listener);
+  rig.there_may_be_room = true;
+  rig.connect(3);
+  EXPECT_TRUE(run_until(rig.loop, [&] { return rig.lacks.size() == 3; }));
+  EXPECT_EQ(rig.accepted.size(), 2u);
 }
 
 TEST_P(AcceptorLimits, DoesNotSpinWhileItPauses) {
