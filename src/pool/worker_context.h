@@ -50,8 +50,8 @@ class Peers {
   virtual void flow_closed() = 0;
   // This listener has a session more than it may have: that worker is to end the oldest of its own.
   virtual void make_room(const std::string& listener, size_t worker) = 0;
-  // A client of this listener waits to be accepted: connections that are idle end for it, here, else
-  // on other workers. Whether there may be some later.
+  // A client of this listener waits to be accepted: connections that are idle end for it, here,
+  // else on other workers. Whether there may be some later.
   virtual bool end_idle(const std::string& listener, Acceptor::Lack lack) = 0;
 };
 

@@ -29,15 +29,16 @@ class AcceptorRig {
   explicit AcceptorRig(uint32_t process_limit = kUnlimited, uint32_t listener_limit = kUnlimited)
       : process(process_limit, 1, [this](size_t) { ++wakes; }),
         listener(listener_limit, 1, [this](size_t) { ++wakes; }) {
-    acceptor = std::make_unique<Acceptor>(loop, listening.fd(), 0, process, listener,
-                                          [this](Fd client, const Address& peer) {
-                                            accepted.push_back(std::move(client));
-                                            peers.push_back(peer);
-                                          },
-                                          [this](Acceptor::Lack lack) {
-                                            lacks.push_back(lack);
-                                            return there_may_be_room;
-                                          });
+    acceptor = std::make_unique<Acceptor>(
+        loop, listening.fd(), 0, process, listener,
+        [this](Fd client, const Address& peer) {
+          accepted.push_back(std::move(client));
+          peers.push_back(peer);
+        },
+        [this](Acceptor::Lack lack) {
+          lacks.push_back(lack);
+          return there_may_be_room;
+        });
   }
 
   void connect(size_t count) {

@@ -26,6 +26,9 @@ TEST(CloseReason, EachHasItsWordsAndTellsWhetherItCutsAStream) {
       {CloseReason::bad_proxy_header, "bad PROXY header", true},
       {CloseReason::client_gone, "client left before a server was found", true},
       {CloseReason::denied, "denied", true},
+      {CloseReason::source_full, "too many connections of its source", true},
+      {CloseReason::source_over_rate, "over the rate of its source", true},
+      {CloseReason::over_rate, "over the listener's rate", true},
       {CloseReason::tls_failed, "no TLS handshake", false},
       {CloseReason::no_route, "no route", true},
       {CloseReason::no_server, "no server usable", true},
@@ -36,7 +39,7 @@ TEST(CloseReason, EachHasItsWordsAndTellsWhetherItCutsAStream) {
       {CloseReason::server_removed, "server was removed", true},
       {CloseReason::listener_removed, "listener was removed", true},
       {CloseReason::shutting_down, "shutting down", true},
-      {CloseReason::no_room, "made room for another client", true},
+      {CloseReason::no_room, "made room for another client", false},
   };
   std::set<std::string> texts;
   for (const Row& row : rows) {
