@@ -109,6 +109,39 @@ class RedisServer(_Server):
         self.command("REPLICAOF", "NO", "ONE")
 
 
+class FileServer(_Server):
+    """nginx with something small at / and two megabytes at /large; /takes reads what it is sent before
+    it answers."""
+
+    def __init__(self):
+        super().__init__("files")
+        (self.directory / "files").mkdir()
+        (self.directory / "files/large").write_bytes(bytes(2_000_000))
+        (self.directory / "nginx.conf").write_text(f"""
+            daemon off; master_process off; pid nginx.pid; error_log stderr;
+            worker_rlimit_nofile 16384;
+            events {{ worker_connections 8000; }}
+            http {{
+                access_log off;
+                client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+                uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+                server {{
+                    listen 127.0.0.1:{self.port} backlog=4096;
+                    root files;
+                    location = / {{ return 200 "small"; }}
+                    location /takes {{ proxy_pass http://127.0.0.1:{self.port}/; }}
+                }}
+            }}""")
+        self._start(["nginx", "-p", f"{self.directory}/", "-c", "nginx.conf"])
+
+    def is_ready(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+            return True
+        except OSError:
+            return False
+
+
 def _as_user(name, directory):
     """How root runs a server that refuses to run as root; the directory becomes that user's."""
     if os.geteuid() != 0:

@@ -5,13 +5,16 @@ test nor its other ends wait for it. This file is both what tests import and wha
 
 import collections
 import json
+import random
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
 
 STALLED_S = 1.0  # an exchange that takes longer is one
+IP_BIND_ADDRESS_NO_PORT = 24  # of Linux: the port is found when it connects
 
 
 class _Program:
@@ -65,10 +68,11 @@ class EchoSwarm(_Program):
 
 
 class ShortConnections(_Program):
-    """Clients that connect, exchange a byte, close and begin anew, so many at a time."""
+    """Clients that connect, exchange a byte, close and begin anew, so many at a time; in turn from so
+    many addresses, 127.1.0.1 and so on."""
 
-    def __init__(self, address, at_once):
-        super().__init__("short", address, at_once)
+    def __init__(self, address, at_once, sources=0):
+        super().__init__("short", address, at_once, sources)
         assert self.read_line() == "running"
 
     def results(self):
@@ -131,18 +135,27 @@ def _run_echo(greeting):
                 peak = len(clients)
 
 
-def _run_short(address, at_once):
+def _source(number):
+    return f"127.1.{number // 250}.{number % 250 + 1}", 0
+
+
+def _run_short(address, at_once, sources):
     epoll = select.epoll()
     epoll.register(sys.stdin.fileno(), select.EPOLLIN)
     target = _address(address)
     began = collections.OrderedDict()  # by descriptor: the socket and when, the oldest first
     errors = collections.Counter()
-    done = stalled = 0
+    done = stalled = begun = 0
     longest_s = 0.0
 
     def begin():
+        nonlocal begun
         raw = socket.socket()
         raw.setblocking(False)
+        if sources:
+            raw.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            raw.bind(_source(begun % sources))
+        begun += 1
         began[raw.fileno()] = raw, time.monotonic()
         raw.connect_ex(target)
         epoll.register(raw.fileno(), select.EPOLLOUT)
@@ -189,6 +202,92 @@ def _run_short(address, at_once):
                       "errors": errors}))
 
 
+class Garbage(_Program):
+    """So many connections, spread over the addresses, that say what no server expects."""
+
+    def __init__(self, count, *addresses):
+        super().__init__("garbage", count, *addresses)
+
+    def results(self):
+        """How often each happened: ended by the other side, or left open by it."""
+        return json.loads(self.end())
+
+
+# Real beginnings, which are then cut, repeated or spoiled.
+_BEGINNINGS = (
+    b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
+    b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\1\x7f\0\0\1\1\1\0\x50",
+    b"\x16\3\1\2\0\1\0\1\xfc\3\3" + bytes(range(250)) * 2,
+    b"",
+)
+
+
+def _spoiled(chance):
+    """What one of them says."""
+    text = bytearray(chance.choice(_BEGINNINGS))
+    kind = chance.randrange(5)
+    if kind == 0:
+        text += chance.randbytes(chance.randrange(2000))
+    elif kind == 1:
+        text = text[:chance.randrange(len(text) + 1)]
+    elif kind == 2:
+        text = text * chance.randrange(1, 50)
+    elif kind == 3:
+        for _ in range(3 if text else 0):
+            text[chance.randrange(len(text))] = chance.randrange(256)
+    else:
+        text = b"A" * chance.randrange(100_000)
+    return bytes(text)
+
+
+def _run_garbage(count, addresses, at_once=500, patience_s=0.2):
+    chance = random.Random(count)
+    targets = [_address(address) for address in addresses]
+    epoll = select.epoll()
+    open_ones = collections.OrderedDict()  # by descriptor: the socket and when, the oldest first
+    seen = collections.Counter()
+
+    def end(descriptor, how):
+        raw, _ = open_ones.pop(descriptor)
+        seen[how] += 1
+        if chance.randrange(2):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.close()
+
+    def go_on(descriptor, event):
+        raw, _ = open_ones[descriptor]
+        try:
+            if event & select.EPOLLOUT:
+                epoll.modify(descriptor, select.EPOLLIN)
+                raw.send(_spoiled(chance))
+            elif not raw.recv(65536):
+                end(descriptor, "ended")
+        except BlockingIOError:
+            pass
+        except OSError:
+            end(descriptor, "ended")
+
+    begun = 0
+    while begun < count or open_ones:
+        while begun < count and len(open_ones) < at_once:
+            raw = socket.socket()
+            raw.setblocking(False)
+            raw.connect_ex(targets[begun % len(targets)])
+            epoll.register(raw.fileno(), select.EPOLLOUT)
+            open_ones[raw.fileno()] = raw, time.monotonic()
+            begun += 1
+        for descriptor, event in epoll.poll(patience_s / 4):
+            go_on(descriptor, event)
+        while open_ones and time.monotonic() - next(iter(open_ones.values()))[1] > patience_s:
+            end(next(iter(open_ones)), "left open")
+    print(json.dumps(seen))
+
+
 if __name__ == "__main__":
     {"echo": lambda greeting: _run_echo(greeting),
-     "short": lambda address, at_once: _run_short(address, int(at_once))}[sys.argv[1]](*sys.argv[2:])
+     "short": lambda address, at_once, sources: _run_short(address, int(at_once), int(sources)),
+     "garbage": lambda count, *addresses: _run_garbage(int(count), addresses),
+     }[sys.argv[1]](*sys.argv[2:])
