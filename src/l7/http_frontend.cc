@@ -101,7 +101,7 @@ HttpSession* HttpFrontend::longest_idle() {
     if (session.idle_ms() < kIdleEnough_ms) continue;
     if (longest == nullptr || session.idle_ms() > longest->idle_ms()) longest = &session;
   }
-  return longest != nullptr && !longest->has_unread() ? longest : nullptr;
+  return longest != nullptr && !longest->has_spoken() ? longest : nullptr;
 }
 
 std::unique_ptr<ServerConnection> HttpFrontend::open_connection(Server& server, Fd fd,

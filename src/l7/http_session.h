@@ -49,7 +49,7 @@ class HttpSession final : public InSlab<HttpSession>,
   // How long it has been idle, between requests or before the first; -1: it is not.
   int64_t idle_ms() const { return at_ == At::idle ? now_ms() - since_ms_ : -1; }
   // Something came that is yet to be read.
-  bool has_unread() const { return lb::has_unread(stream_.fd()); }
+  bool has_spoken() const { return has_unread(stream_.fd()); }
 
  private:
   enum class At : uint8_t {
