@@ -183,9 +183,10 @@ Status<> DemoServer::open() {
   if (!listening) return fail(listening.error().message);
   mailbox_.post([this, fd = std::move(*listening)]() mutable {
     listening_ = std::move(fd);
-    acceptor_ =
-        std::make_unique<Acceptor>(loop_, listening_.get(), 0, connections_, no_limit_,
-                                   [this](Fd client, const Address&) { serve(std::move(client)); });
+    acceptor_ = std::make_unique<Acceptor>(
+        loop_, listening_.get(), 0, connections_, no_limit_,
+        [this](Fd client, const Address&) { serve(std::move(client)); },
+        [](Acceptor::Lack) { return false; });
   });
   return Done{};
 }
