@@ -116,12 +116,13 @@ bool Acceptor::take_counts() {
   return true;
 }
 
-// What ends gives its count back, which wakes us. Often the queue is empty: we only came to see.
+// What ends gives its count back, which wakes us. Where the queue is still empty the next client
+// does.
 void Acceptor::wait_for_room(Lack lack) {
-  readable_.disarm();
   pollfd queue{.fd = listening_, .events = POLLIN, .revents = 0};
-  if (poll(&queue, 1, 0) != 1 || !make_room_(lack)) return;
-  ask_again_.start(std::chrono::milliseconds(kRest_ms));
+  if (poll(&queue, 1, 0) != 1) return;
+  readable_.disarm();
+  if (make_room_(lack)) ask_again_.start(std::chrono::milliseconds(kRest_ms));
 }
 
 void Acceptor::give_back_counts() {

@@ -151,7 +151,6 @@ TEST_P(AcceptorLimits, SaysWhatIsLackingWhenSomebodyWaits) {
   rig.turns(50);
   EXPECT_TRUE(rig.lacks.empty()) << "nobody waits yet";
   rig.connect(1);
-  rig.acceptor->resume();
   rig.turns(50);
   auto lack = GetParam().process == kUnlimited ? Acceptor::Lack::listener_limit
                                                : Acceptor::Lack::process_limit;
