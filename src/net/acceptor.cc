@@ -60,10 +60,10 @@ void Acceptor::resume() {
 }
 
 void Acceptor::finish() {
+  finished_ = true;
   // The kernel resets what is still queued when the socket closes.
   while (accept_one() == Turn::again) {
   }
-  finished_ = true;
   rest_.stop();
   ask_again_.stop();
   readable_.disarm();
@@ -119,6 +119,7 @@ bool Acceptor::take_counts() {
 // What ends gives its count back, which wakes us. Where the queue is still empty the next client
 // does.
 void Acceptor::wait_for_room(Lack lack) {
+  if (finished_) return;
   pollfd queue{.fd = listening_, .events = POLLIN, .revents = 0};
   if (poll(&queue, 1, 0) != 1) return;
   readable_.disarm();
@@ -131,6 +132,7 @@ void Acceptor::give_back_counts() {
 }
 
 void Acceptor::rest(int error) {
+  if (finished_) return;
   readable_.disarm();
   if (error == EMFILE || error == ENFILE) (void)make_room_(Lack::descriptors);
   rest_.start(std::chrono::milliseconds(kRest_ms));

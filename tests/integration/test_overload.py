@@ -65,7 +65,8 @@ def test_idle_connections_of_other_workers_end_too(lb, server, admin, scope):
 @pytest.mark.fast
 @pytest.mark.parametrize("scope", SCOPES)
 def test_what_is_under_way_does_not_end_for_those_who_wait(lb, server, admin, scope):
-    proxy = lb(limited(scope, 2, server(names_itself_in_http("one")), admin=admin))
+    # One worker: its queue is in order.
+    proxy = lb(limited(scope, 1, server(names_itself_in_http("one")), admin=admin))
     busy = [proxy.connect().send(b"GET / HTTP/1.1\r\nHost: a\r\n") for _ in range(LIMIT)]
     late = proxy.connect().send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     late.expect_nothing(1.0)
@@ -84,6 +85,6 @@ def test_the_admin_address_answers_while_clients_wait(lb, swarm, admin):
     flood = [proxy.connect() for _ in range(300)]
     wait_until(lambda: one.open() > 20, "many are served")
     for _ in range(20):
-        assert admin.get("/api/v1/status").status == 200
+        assert admin.get("/api/health").status == 200
     assert one.open() < len(flood)
     assert "cannot accept" not in proxy.log()

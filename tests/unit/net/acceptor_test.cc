@@ -157,6 +157,14 @@ TEST_P(AcceptorLimits, SaysWhatIsLackingWhenSomebodyWaits) {
   EXPECT_EQ(rig.lacks, std::vector{lack});
 }
 
+TEST_P(AcceptorLimits, FinishingAsksForNoRoom) {
+  AcceptorRig rig(GetParam().process, GetParam().listener);
+  rig.connect(5);
+  rig.acceptor->finish();
+  EXPECT_EQ(rig.accepted.size(), 2u);
+  EXPECT_TRUE(rig.lacks.empty());
+}
+
 TEST_P(AcceptorLimits, AsksAgainWhereThereMayBeRoomLater) {
   AcceptorRig rig(GetParam().process, GetParam().listener);
   rig.there_may_be_room = true;
