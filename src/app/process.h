@@ -214,6 +214,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   void tell_checked(const Overlay::Key& key);
   void quit();
 
+  static constexpr std::chrono::milliseconds kHousekeeping{1000};
+
   const ConfigSource source_;
   std::optional<Sandbox> sandbox_;
   std::shared_ptr<const Config> file_;                  // as it is written
