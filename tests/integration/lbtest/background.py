@@ -20,7 +20,7 @@ class Background:
         except BaseException as error:  # handed on to whoever asks for the result
             self._error = error
 
-    def result(self, timeout_s=30.0):
+    def result(self, timeout_s=100.0):
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), f"still running after {timeout_s:g} s"
         if self._error is not None:

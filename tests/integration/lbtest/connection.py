@@ -2,9 +2,11 @@
 """One end of a stream connection, with the verbs that a dialogue needs. Tests use it for clients
 and for what a FakeServer accepted alike."""
 
+import fcntl
 import select
 import socket
 import struct
+import termios
 
 # Longer than any time limit that lb has by itself: what ends by one has ended by then.
 TIMEOUT_S = 30.0
@@ -62,6 +64,10 @@ def refuses(address):
         return True
 
 
+class PeerFinished(AssertionError):
+    """The peer has nothing more to say, though more was expected."""
+
+
 class Connection:
     """A connected stream socket. Whatever waits, waits at most timeout_s and then fails."""
 
@@ -97,7 +103,8 @@ class Connection:
         data = bytearray()
         while len(data) < size:
             piece = self._receive_some(size - len(data))
-            assert piece, f"the peer finished after {len(data)} of {size} bytes: {bytes(data)!r}"
+            if not piece:
+                raise PeerFinished(f"the peer finished after {len(data)} of {size} bytes: {bytes(data)!r}")
             data += piece
         return bytes(data)
 
@@ -115,6 +122,16 @@ class Connection:
             data += piece
         return bytes(data)
 
+    def receive_until_it_ends(self):
+        """The same where the end may be a reset, too, as after bytes that the peer did not read."""
+        data = bytearray()
+        try:
+            while piece := self._receive_some(65536):
+                data += piece
+        except ConnectionResetError:
+            pass
+        return bytes(data)
+
     def asks(self, data):
         """Sends and receives as many bytes: what an echoing server answers."""
         self.send(data)
@@ -124,6 +141,10 @@ class Connection:
         """Half-close: nothing more will be sent, but everything still received."""
         self.socket.shutdown(socket.SHUT_WR)
         return self
+
+    def unacknowledged(self):
+        """How many bytes of what it sent, its end included, the peer's kernel does not have yet."""
+        return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
 
     def close(self):
         self.socket.close()

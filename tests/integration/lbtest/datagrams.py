@@ -5,6 +5,8 @@ import socket
 import threading
 
 from lbtest.config import tcp_config
+from lbtest.connection import TIMEOUT_S
+from lbtest.ports import named
 
 LARGEST = 65_507
 
@@ -21,7 +23,7 @@ class UdpServer:
     """Answers each datagram by answer(datagram), None being no answer, and remembers all."""
 
     def __init__(self, answer=lambda data: data, address="127.0.0.1", port=0):
-        self.socket = udp_socket(address, port)
+        self.socket = udp_socket(*named(address, port))
         self.host, self.port = self.socket.getsockname()[:2]
         self.address = f"{self.host}:{self.port}"
         self.received = []  # (datagram, whence)
@@ -67,7 +69,7 @@ class UdpClient:
         host, _, port = proxy_address.rpartition(":")
         self.to = host.strip("[]"), int(port)
         self.socket = udp_socket(address)
-        self.socket.settimeout(10)
+        self.socket.settimeout(TIMEOUT_S)
 
     def send(self, data):
         self.socket.sendto(data, self.to)
@@ -88,7 +90,7 @@ class UdpClient:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(10)
+            self.socket.settimeout(TIMEOUT_S)
 
     def close(self):
         self.socket.close()

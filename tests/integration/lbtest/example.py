@@ -34,5 +34,5 @@ class ExampleServer:
 
     def stop(self):
         self._process.terminate()
-        assert self._process.wait(20) == 0
+        assert self._process.wait(60) == 0
         self._process.stdout.close()

@@ -3,9 +3,11 @@
 
 import queue
 import socket
+import struct
 import threading
 
-from lbtest.connection import Connection, parse, written
+from lbtest.connection import Connection, PeerFinished, parse, written
+from lbtest.ports import named, wait_until
 
 
 def echo(connection):
@@ -98,7 +100,7 @@ class FakeServer:
         listener = socket.socket(family, socket.SOCK_STREAM)
         if family != socket.AF_UNIX:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(name)
+        listener.bind(name if family == socket.AF_UNIX else named(*name))
         listener.listen(1024)
         self.address = written(listener.getsockname())
         self._listener = listener
@@ -131,8 +133,8 @@ class FakeServer:
         connection.socket.settimeout(None)
         try:
             self._behaviour(connection)
-        except OSError:
-            pass  # the client ended it, or stop() did
+        except (OSError, PeerFinished):
+            pass  # the client ended it, as a check does that is no longer needed, or stop() did
         except BaseException as error:
             self.errors.append(error)
         finally:
@@ -191,24 +193,18 @@ class DeafServer:
     def __init__(self, address="127.0.0.1:0"):
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(parse(address)[1])
+        self._listener.bind(named(*parse(address)[1]))
         self._listener.listen(0)
         self.address = written(self._listener.getsockname())
-        self._fillers = []
-        while self._connects():
-            pass
+        self._filler = socket.create_connection(self._listener.getsockname(), 30)
+        wait_until(self._is_full, "the queue is full")
 
-    def _connects(self):
-        filler = socket.socket()
-        filler.settimeout(0.1)
-        self._fillers.append(filler)
-        try:
-            filler.connect(self._listener.getsockname())
-            return True
-        except TimeoutError:
-            return False
+    def _is_full(self):
+        # Of a listening socket: who waits to be accepted, and how many may.
+        waiting, may_wait = struct.unpack("24xII", self._listener.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, 32))
+        return waiting > may_wait
 
     def stop(self):
-        for filler in self._fillers:
-            filler.close()
+        self._filler.close()
         self._listener.close()

@@ -10,7 +10,7 @@ class Refused(Exception):
     """What the server says when it does not do what it is asked."""
 
 
-async def execute(address, statement, timeout_s=60.0):
+async def execute(address, statement, timeout_s=120.0):
     """Connects, runs one statement, leaves. Raises Refused with the server's words, or OSError or
     EOFError when the connection ends before the answer."""
     host, _, port = address.rpartition(":")

@@ -23,6 +23,12 @@ def free_port():
     raise AssertionError("unreachable")
 
 
+def named(host, port):
+    """What socket.bind() takes; port 0: a free port, which is nobody's either while its owner does not
+    listen there."""
+    return host, port or free_port()
+
+
 def _can_bind(family, address, port):
     try:
         with socket.socket(family) as probe:

@@ -21,7 +21,7 @@ SANITIZER = re.compile(
     r"ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|ERROR: LeakSanitizer")
 
 
-def run_lb(*arguments, cwd=None, env=None, timeout_s=30.0):
+def run_lb(*arguments, cwd=None, env=None, timeout_s=100.0):
     """Runs lb to its end, e.g. for "lb check"; returns the finished process with its output."""
     return subprocess.run([BINARY, *map(str, arguments)], cwd=cwd, text=True, capture_output=True,
                           env={**os.environ, **(env or {})}, timeout=timeout_s,
@@ -32,8 +32,8 @@ class LbProcess:
     """lb in a directory of its own, with its lb.yaml, its log and a socket on which it says that it
     is ready. close() ends it and checks that it ended well."""
 
-    START_S = 20.0
-    END_S = 20.0
+    START_S = 60.0
+    END_S = 60.0
 
     def __init__(self, config, arguments=("--config", "lb.yaml"), env=None, inside=()):
         """inside: a command that runs lb somewhere else, as Namespace.inside does."""
@@ -80,6 +80,12 @@ class LbProcess:
     def terminate(self):
         """SIGTERM: it drains, then ends."""
         self.signal(signal.SIGTERM)
+
+    def pause(self):
+        """SIGSTOP; it stands still when this returns, and goes on by SIGCONT."""
+        self.signal(signal.SIGSTOP)
+        tasks = list(pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/status"))
+        wait_until(lambda: all("T (stopped)" in task.read_text() for task in tasks), "it stands still")
 
     def kill(self):
         """SIGKILL: close() then expects no good end."""

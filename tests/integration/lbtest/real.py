@@ -31,7 +31,7 @@ class _Server:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *command], cwd=self.directory,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
-        wait_until(self._answers, f"{command[-1]} answers", timeout_s=30)
+        wait_until(self._answers, f"{command[-1]} answers", timeout_s=100)
 
     def _answers(self):
         assert self._process.poll() is None, (self.directory / "log").read_text(errors="replace")
@@ -59,7 +59,7 @@ class _Server:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(self.STOP)
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -102,7 +102,7 @@ class RedisServer(_Server):
         """What redis-cli prints, asked here or at another address."""
         host, _, port = (address or self.address).rpartition(":")
         done = subprocess.run(["redis-cli", "-h", host, "-p", port, *words], text=True,
-                              capture_output=True, timeout=20, check=True)
+                              capture_output=True, timeout=60, check=True)
         return done.stdout.strip()
 
     def promote(self):
@@ -195,7 +195,7 @@ class PostgresServer(_Server):
 
     def is_ready(self):
         done = subprocess.run([self._bin / "pg_isready", "-q", "-h", "127.0.0.1",
-                               "-p", str(self.port)], timeout=20)
+                               "-p", str(self.port)], timeout=60)
         return done.returncode == 0
 
     def sql(self, query, address=None):
@@ -204,7 +204,7 @@ class PostgresServer(_Server):
         done = subprocess.run(
             [self._bin / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port,
              "-U", "postgres", "-c", query, "postgres"],
-            text=True, capture_output=True, timeout=30, env={**os.environ, "PGSSLMODE": "disable"})
+            text=True, capture_output=True, timeout=60, env={**os.environ, "PGSSLMODE": "disable"})
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -259,8 +259,8 @@ class MariadbServer(_Server):
     def _client(self, query, address):
         host, _, port = address.rpartition(":")
         return subprocess.run(["mariadb", "--no-defaults", "-NB", "-h", host, "-P", port, "-u", "root",
-                               "--connect-timeout=10", "-e", query],
-                              text=True, capture_output=True, timeout=30)
+                               "--connect-timeout=30", "-e", query],
+                              text=True, capture_output=True, timeout=60)
 
     def promote(self):
         self.sql("stop slave; reset slave all; set global read_only = 0")
