@@ -6,16 +6,19 @@ import os
 import pathlib
 import shutil
 import signal
+import sys
 import tempfile
 
 import pytest
+from _pytest.runner import runtestprotocol
 from lbtest import BINARY, Admin, Authority, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
 from lbtest.datagrams import UdpClient, UdpServer
 from lbtest.fake import DeafServer
 from lbtest.namespace import can_have_namespaces
 from lbtest.swarm import EchoSwarm
 
-LONGEST_S = 60
+LONGEST_S = 180
+TRIES = 3  # of a test that compares with the clock
 
 
 def pytest_sessionstart():
@@ -50,6 +53,26 @@ def pytest_runtest_call(item):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_teardown(item):
     yield from _bounded(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """What lb does too early or too late it does each time, what a busy machine does it does not: a test
+    marked `timing` may fail, with all its fixtures anew, but not three times in a row."""
+    if not item.get_closest_marker("timing"):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for left in reversed(range(TRIES)):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        failed = [report for report in reports if report.failed]
+        if not failed or left == 0:
+            break
+        why = getattr(failed[0].longrepr, "reprcrash", None)
+        print(f"{item.nodeid} is tried again: {why.message if why else 'failed'}", file=sys.__stderr__)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -9,9 +9,6 @@ from lbtest import Admin, echo, free_port, tcp_config, wait_until
 from lbtest.browser import DASHBOARD, Browser, why_not
 from lbtest.process import ROOT
 
-# About two seconds each, but a browser on a busy machine has its moments.
-pytestmark = pytest.mark.seconds(150)
-
 TOKEN = "correct-horse-battery"
 CHECK = {"interval": "100ms", "fast_interval": "50ms", "timeout": "1s"}
 
@@ -202,6 +199,7 @@ LONGEST_TASK = """new Promise((done) => {
 })"""
 
 
+@pytest.mark.timing
 def test_a_thousand_servers_keep_it_quick(lb, browser):
     address = f"127.0.0.1:{free_port()}"
     many = [{"name": f"s{number:03}", "address": f"127.0.{number // 250}.{number % 250 + 1}:1"}

@@ -22,8 +22,8 @@ def dns_servers():
 
 
 def dig(host, port, *words):
-    done = subprocess.run(["dig", f"@{host}", "-p", str(port), "+tries=1", "+time=5", *words],
-                          text=True, capture_output=True, timeout=30)
+    done = subprocess.run(["dig", f"@{host}", "-p", str(port), "+tries=1", "+time=20", *words],
+                          text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -47,19 +47,19 @@ def test_dig_is_answered_by_udp_and_where_that_is_too_short_by_tcp(lb, dns_serve
 
 
 class Dnsperf:
-    """dnsperf under way: `at_once` queries from 20 client ports, a lost one is given up after 2 s."""
+    """dnsperf under way: `at_once` queries from 20 client ports, a lost one is given up after a while."""
 
-    def __init__(self, proxy, directory, at_once, seconds):
+    def __init__(self, proxy, directory, at_once, seconds, patience_s=2):
         queries = directory / "queries"
         queries.write_text("".join(f"host{number}.example A\n" for number in range(100)))
         self._process = subprocess.Popen(
             ["dnsperf", "-s", "127.0.0.1", "-p", port_of(proxy), "-d", str(queries), "-c", "20",
-             "-T", "1", "-q", str(at_once), "-t", "2", "-l", str(seconds)],
+             "-T", "1", "-q", str(at_once), "-t", str(patience_s), "-l", str(seconds)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def results(self):
         """How many were sent, and how many of them lost."""
-        said, _ = self._process.communicate(timeout=50)
+        said, _ = self._process.communicate(timeout=100)
         assert self._process.returncode == 0, said
         assert re.search(r"Response codes:\s+NOERROR \d+ \(100\.00%\)", said), said
         return [int(re.search(rf"Queries {what}:\s+(\d+)", said)[1]) for what in ("sent", "lost")]
@@ -67,10 +67,11 @@ class Dnsperf:
 
 def test_dnsperf_loses_nothing(lb, dns_servers, tmp_path):
     proxy = lb(udp_config(*dns_servers, pool={"health_check": CHECK}, runtime={"workers": 2}))
-    sent, lost = Dnsperf(proxy, tmp_path, at_once=100, seconds=2).results()
+    sent, lost = Dnsperf(proxy, tmp_path, at_once=100, seconds=2, patience_s=20).results()
     assert sent > 1_000 and lost == 0
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("responses", ["off", 1])
 def test_a_dns_server_killed_under_load_costs_what_was_in_flight_to_it(lb, dns_servers, tmp_path,
                                                                        responses):

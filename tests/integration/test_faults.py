@@ -16,7 +16,7 @@ LATE_S = 0.6  # what a busy machine may add
 # The defaults of lb.yaml, twenty times as fast.
 INTERVAL_S, FAST_S, TIMEOUT_S, CONNECT_S, FALL, RISE = 0.25, 0.05, 0.1, 0.1, 3, 2
 EJECT_S = 0.4
-PATIENCE_S = 0.3  # of a client
+PATIENCE_S = 1.0  # of a client
 
 NOTICED_S = 1.1 * (INTERVAL_S + (FALL - 1) * FAST_S) + FALL * TIMEOUT_S
 BACK_S = 1.1 * RISE * FAST_S
@@ -102,7 +102,7 @@ ROWS = {
     "silent": Row(lambda address: DeafServer(address), {"health_check": CHECK}, set(),
                   NOTICED_S, BACK_S),
     "never answers": Row(behaves(silent), {"health_check": ASKS}, {"timeout"}, NOTICED_S, BACK_S),
-    "answers slowly": Row(behaves(answers("a", delay_s=1.0)), {"health_check": ASKS}, {"timeout"},
+    "answers slowly": Row(behaves(answers("a", delay_s=3.0)), {"health_check": ASKS}, {"timeout"},
                           NOTICED_S, BACK_S),
     "resets on accept": Row(behaves(resets), {"health_check": CHECK, **OUTLIER}, {"error"},
                             0.2, 2 * EJECT_S),
@@ -114,6 +114,7 @@ ROWS = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ROWS)
 def test_what_clients_see_of_a_fault(lb, server, name):
     row = ROWS[name]
@@ -130,6 +131,7 @@ def test_what_clients_see_of_a_fault(lb, server, name):
             began = time.monotonic()
             time.sleep(row.leaves_s + LATE_S)
             left = time.monotonic()
+            clients.wait_served_by("b", left)
             time.sleep(0.3)
             during = set(clients.since(began + 0.05)) - {"b"}
             assert during <= row.sees, f"clients saw {during}"
@@ -143,6 +145,7 @@ def test_what_clients_see_of_a_fault(lb, server, name):
         clients.end()
 
 
+@pytest.mark.timing
 def test_each_time_it_flaps_clients_see_nothing(lb, server):
     a, b = server(answers("a")), server(answers("b"))
     proxy = lb(tcp_config({"name": "a", "address": a}, b, pool={"health_check": CHECK},
@@ -158,11 +161,13 @@ def test_each_time_it_flaps_clients_see_nothing(lb, server):
         clients.wait_served_by("a", time.monotonic())
         heard = clients.since(0)
         assert set(heard) - {"error"} == {"a", "b"}
-        assert heard["error"] <= 4, "none but who was connected, in its queue, as it went down"
+        # Of the four clients each time.
+        assert heard["error"] <= 16, "none but who was connected, in its queue, as it went down"
     finally:
         clients.end()
 
 
+@pytest.mark.timing
 def test_ejections_grow_and_a_success_ends_the_row(lb, server):
     a, b = server(resets), server(answers("b"))
     proxy = lb(tcp_config({"name": "a", "address": a}, b, runtime={"workers": 2},
@@ -188,6 +193,7 @@ def test_a_pool_of_one_is_never_ejected(lb, server):
     assert "ejected" not in proxy.log()
 
 
+@pytest.mark.timing
 def test_a_recovered_servers_share_grows(lb, server):
     a, b = server(answers("a")), server(answers("b"))
     proxy = lb(tcp_config({"name": "a", "address": a}, {"name": "b", "address": b},
@@ -245,10 +251,10 @@ def test_of_a_thousand_servers_three_hundred_are_dead(lb, server):
     try:
         proxy = lb(tcp_config(*good, *dead, runtime={"workers": 2},
                               pool={"health_check": {"interval": "1s", "fast_interval": "1s"}}))
-        clients = Clients(proxy, patience_s=5.0)
-        wait_until(lambda: proxy.log().count("is unhealthy") == 300, "the dead are known", 30)
-        known = time.monotonic()
-        wait_until(lambda: clients.since(known)["good"] > 300, "traffic goes on", 30)
+        # Until then some meet three dead ones in a row.
+        wait_until(lambda: proxy.log().count("is unhealthy") == 300, "the dead are known", 100)
+        clients = Clients(proxy, patience_s=30.0)
+        wait_until(lambda: clients.since(0)["good"] > 1000, "traffic goes on", 100)
         clients.end()
         assert set(clients.since(0)) == {"good"}
     finally:

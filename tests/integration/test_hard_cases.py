@@ -3,12 +3,9 @@
 under way, urgent data in a stream that is spliced."""
 
 import copy
-import fcntl
 import os
 import signal
 import socket
-import struct
-import termios
 import time
 
 import pytest
@@ -34,11 +31,6 @@ def with_second_listener(config, **more):
     copied["listeners"]["second"] = {
         **config["listeners"]["front"], "address": f"127.0.0.1:{free_port()}", **more}
     return copied
-
-
-def unacknowledged(connection):
-    """How many bytes of what it sent the peer's kernel does not have yet."""
-    return struct.unpack("i", fcntl.ioctl(connection.socket, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 # Reloads.
@@ -132,7 +124,7 @@ def test_fewer_cpus_keep_no_reload_from_happening(lb, server):
 def test_a_client_that_left_before_it_was_accepted_costs_no_server_connection(lb, server):
     behind = server()
     proxy = lb(tcp_config(behind, runtime={"workers": 1}))
-    proxy.signal(signal.SIGSTOP)
+    proxy.pause()
     proxy.connect().reset()
     proxy.signal(signal.SIGCONT)
     behind.expect_no_connection()
@@ -154,7 +146,7 @@ def test_a_client_that_resets_a_download_leaves_nothing_behind(lb, server):
         client.reset()
     # Up to eight empty pipes stay with each of the two workers: 32 descriptors, of more than 40.
     wait_until(lambda: proxy.fd_count() <= before + 32, "the descriptors are closed",
-               timeout_s=2.5)
+               timeout_s=4.5)  # what is held back for late resets is let go after five
 
 
 @pytest.mark.fast
@@ -177,7 +169,7 @@ def test_draining_delivers_what_a_server_sent_before_its_reset(lb, server):
     connection.receive(1)
     size = 100_000
     connection.send(b"x" * size)
-    wait_until(lambda: unacknowledged(connection) == 0, "lb has all of it")
+    wait_until(lambda: connection.unacknowledged() == 0, "lb has all of it")
     proxy.terminate()
     proxy.wait_notice("STOPPING=1")
     connection.reset()
@@ -187,6 +179,7 @@ def test_draining_delivers_what_a_server_sent_before_its_reset(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_draining_waits_for_a_client_that_takes_nothing_no_longer_than_it_may(lb, server):
     origin = server()
     proxy = lb(tcp_config(origin, runtime={"drain_timeout": "500ms"}))
@@ -196,12 +189,12 @@ def test_draining_waits_for_a_client_that_takes_nothing_no_longer_than_it_may(lb
     connection = origin.accept()
     connection.receive(1)
     connection.send(b"x" * 100_000)
-    wait_until(lambda: unacknowledged(connection) == 0, "lb has all of it")
+    wait_until(lambda: connection.unacknowledged() == 0, "lb has all of it")
     began = time.monotonic()
     proxy.terminate()
     connection.reset()
     assert proxy.wait_end() == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 4.5
 
 
 # Urgent data.

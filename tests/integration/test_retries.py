@@ -28,7 +28,7 @@ def outcomes(proxy, count):
             client.connect_ex((host, int(port)))
         heard = []
         for client in clients:
-            client.settimeout(10)
+            client.settimeout(30)
             try:
                 heard.append(client.recv(100).decode().strip())
             except ConnectionResetError:
@@ -50,14 +50,17 @@ def test_no_attempts_mean_one_server(lb, server, closed):
 def test_attempts_count_the_tries_after_the_first(lb, deaf_server, attempts):
     deaf = [deaf_server().address for _ in range(5)]
     proxy = lb(tcp_config(*deaf, pool={"timeouts": {"connect": "100ms"},
-                                       "retries": {"attempts": attempts}}, runtime=RUNTIME))
+                                       "retries": {"attempts": attempts}}, runtime=RUNTIME,
+                          log={"level": "debug"}))
     began = time.monotonic()
     assert outcomes(proxy, 1) == [None]
-    took_s = time.monotonic() - began
-    assert (attempts + 1) * 0.1 - 0.01 < took_s < (attempts + 1) * 0.1 + 0.3, f"{took_s:.2f} s"
+    assert time.monotonic() - began > (attempts + 1) * 0.1 - 0.01
+    proxy.wait_log("closed: ")
+    assert proxy.log().count("connect failed") == attempts + 1
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 @pytest.mark.parametrize("attempts", [0, 2, 4])
 def test_the_same_server_is_tried_again_after_a_pause(lb, closed, attempts):
     proxy = lb(tcp_config(closed, runtime=RUNTIME, pool={
@@ -73,7 +76,7 @@ def test_the_same_server_is_tried_again_after_a_pause(lb, closed, attempts):
 def test_a_server_that_comes_back_during_the_pause_is_reached(lb, server):
     a = server(names_itself("a"))
     proxy = lb(tcp_config(a, runtime=RUNTIME, pool={
-        "retries": {"attempts": 1, "backoff": "1s"}}))
+        "retries": {"attempts": 1, "backoff": "5s", "max_backoff": "5s"}}))
     a.go_down()
     client = proxy.connect()
     client.expect_nothing(for_s=0.2)
@@ -86,6 +89,7 @@ def early_in_a_second():
     time.sleep((1.05 - time.monotonic() % 1) % 1)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("budget, count, retried", [
     ("0%", 60, FLOOR_PER_S),     # the floor alone
     ("25%", 200, 50),            # a share of the work
@@ -106,7 +110,7 @@ def test_retries_are_bounded_by_the_budget(lb, server, deaf_server, budget, coun
 def test_refused_connects_cost_no_budget(lb, server):
     a = server(names_itself("a"))
     proxy = lb(tcp_config(a, runtime=RUNTIME, pool={
-        "retries": {"attempts": 1, "backoff": "1s", "budget": "0%"}}))
+        "retries": {"attempts": 1, "backoff": "5s", "max_backoff": "5s", "budget": "0%"}}))
     a.go_down()
     clients = [proxy.connect() for _ in range(5 * FLOOR_PER_S)]
     clients[-1].expect_nothing(for_s=0.1)
@@ -127,4 +131,4 @@ def test_a_failed_try_is_no_longer_counted_at_its_server(lb, server, deaf_server
         proxy.connect()
         wait_until(lambda: b.connections > number, "the client is served")
     # Were its count kept, the deaf one would be full after the first try.
-    assert proxy.log().count("connect failed") > 1
+    wait_until(lambda: proxy.log().count("connect failed") > 1, "the deaf one was tried again")

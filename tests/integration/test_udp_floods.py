@@ -42,7 +42,7 @@ def is_answered(client, question):
         return False
 
 
-@pytest.mark.seconds(150)
+@pytest.mark.timing
 def test_a_million_false_addresses_leave_known_clients_alone(lb, space, inside):
     server = inside(UdpServer)
     proxy = lb(udp_config(server, listener={"udp": {"max_sessions": 2_000}}), inside=space.inside)
@@ -68,7 +68,6 @@ def test_a_million_false_addresses_leave_known_clients_alone(lb, space, inside):
     assert proxy.fd_count() < 2_000 + 100
 
 
-@pytest.mark.seconds(150)
 def test_as_many_sessions_as_there_are_descriptors_are_held_at_once(lb, space, inside):
     _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(100_000, descriptors * 8 // 10 // 1_000 * 1_000)
