@@ -12,11 +12,7 @@ from lbtest import echo, free_port, reset_after, resets, source, tcp_config, wai
 from lbtest.datagrams import udp_config
 from lbtest.http import (asks, http_config, names_itself_in_http, read_head, read_message, request,
                          response, serves)
-
-
-def logged(path):
-    lines = path.read_text().split("\n") if path.exists() else []
-    return [json.loads(line) for line in lines[:-1]]
+from lbtest.logs import logged
 
 
 def with_log(server, path, **options):
@@ -46,7 +42,7 @@ def test_standard_output_and_the_combined_format(lb, server):
     proxy = lb(tcp_config(one, listener={"access_log": {"format": "combined"}}))
     with proxy.connect() as client:
         assert len(client.receive_all()) == 1000
-    line = wait_until(proxy.output, "a line")
+    line = wait_until(lambda: proxy.output().endswith("\n") and proxy.output(), "a line")
     assert re.fullmatch(
         r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "TCP" - 1000 "-" "-" '
         r"listener=front server=back/" + re.escape(one.address) + r" retries=0 queue_ms=\d+ "
@@ -90,18 +86,23 @@ def test_retries_and_reasons_are_told(lb, server, tmp_path):
 
 @pytest.mark.fast
 def test_sigusr1_opens_access_logs_anew(lb, server, tmp_path):
-    log = tmp_path / "access.log"
-    proxy = lb(with_log(server(echo), log))
+    one, log, old = server(echo), tmp_path / "access.log", tmp_path / "access.log.1"
+    proxy = lb(with_log(one, log))
     with proxy.connect() as client:
         assert client.asks(b"1") == b"1"
     wait_until(lambda: logged(log), "a line")
-    log.rename(tmp_path / "access.log.1")
+    log.rename(old)
     proxy.signal(signal.SIGUSR1)
     wait_until(log.exists, "the log, anew")
-    with proxy.connect() as client:
-        assert client.asks(b"22") == b"22"
-    wait_until(lambda: [line["bytes_in"] for line in logged(log)] == [2], "the line, there")
-    assert len(logged(tmp_path / "access.log.1")) == 1
+
+    def is_used():
+        with proxy.connect() as client:
+            assert client.asks(b"22") == b"22"
+        return logged(log)
+
+    wait_until(is_used, "a line, there")  # the file may be there before it is written to
+    wait_until(lambda: len(logged(old) + logged(log)) == one.connections, "no line is lost")
+    assert {line["bytes_in"] for line in logged(log)} == {2}
 
 
 @pytest.mark.fast

@@ -102,7 +102,7 @@ def one_server(lb, server):
     return lb(config), Admin(address, TOKEN)
 
 
-@pytest.mark.seconds(180)
+@pytest.mark.seconds(400)
 def test_ten_thousand_odd_requests_change_nothing(lb, server):
     proxy, admin = one_server(lb, server)
     etag = admin.get("/api/config").headers["ETag"]
@@ -119,7 +119,6 @@ def test_ten_thousand_odd_requests_change_nothing(lb, server):
         assert client.receive_line() == b"a\n"
 
 
-@pytest.mark.seconds(60)
 def test_odd_requests_with_the_token_are_answered_too(lb, server):
     proxy, admin = one_server(lb, server)
     fuzz = Fuzz(2, admin.server("a")["serverId"])

@@ -68,7 +68,7 @@ class Clients:
         return [each.result() for each in self._all]
 
 
-@pytest.mark.seconds(240)
+@pytest.mark.seconds(400)
 def test_no_client_notices_a_thousand_changes_and_a_hundred_configurations(lb, server, admin):
     a, b, c = (server(echoes()) for _ in range(3))
     tcp_address = f"127.0.0.1:{free_port()}"
@@ -116,7 +116,6 @@ def test_no_client_notices_a_thousand_changes_and_a_hundred_configurations(lb, s
     assert set(figures["byStatus"]) == {"2xx"}
 
 
-@pytest.mark.seconds(90)
 def test_neither_scrapes_of_a_thousand_servers_nor_deaf_listeners_delay_a_probe(lb, swarm, admin):
     probed = swarm()
     many = [{"name": f"s{number}", "address": f"127.0.{number // 250}.{number % 250 + 1}:1"}

@@ -12,6 +12,10 @@ from lbtest.datagrams import udp_config
 from lbtest.http import asks, names_itself_in_http, response, serves
 
 
+# Of what takes 50 ms, on a busy machine: too little for one who counts microseconds.
+LONGEST_MS = 20_000
+
+
 def with_admin(admin, *servers, **more):
     return tcp_config(*servers, admin={"address": admin.address}, **more)
 
@@ -34,15 +38,15 @@ def test_connections_and_bytes_are_counted_while_they_are_open(lb, server, admin
         def counted():
             listener = admin.get("/api/metrics").data["listeners"]["front"]
             return (listener["bytesIn"], listener["bytesOut"]) == (1000, 1000) and listener
-        listener = wait_until(counted, "the bytes of an open connection", timeout_s=1)
+        listener = wait_until(counted, "the bytes of an open connection")
         assert listener["totalConnections"] == listener["activeConnections"] == 1
         assert listener["totalRequests"] == 1 and listener["totalDatagrams"] == 0
         assert sample(admin, "lb_bytes_total", listener="front", direction="in") == 1000
-        assert sample(admin, "lb_server_bytes_total", pool="back", server="a", direction="out") == 1000
+        wait_until(lambda: sample(admin, "lb_server_bytes_total", pool="back", server="a", direction="out") == 1000,
+                   "those of its server")
         assert sample(admin, "lb_connections", listener="front") == 1
-    wait_until(lambda: sample(admin, "lb_connections_ended_total", listener="front", reason="finished"),
-               "its end is counted")
-    assert sample(admin, "lb_duration_seconds_count", listener="front") == 1
+    wait_until(lambda: sample(admin, "lb_duration_seconds_count", listener="front") == 1, "its end is counted")
+    assert sample(admin, "lb_connections_ended_total", listener="front", reason="finished") == 1
 
 
 @pytest.mark.fast
@@ -57,17 +61,20 @@ def test_times_are_those_of_the_server(lb, server, admin):
         with proxy.connect() as client:
             client.send(b"now\n")
             assert client.receive_line() == b"late\n"
+    # A client may hear what is only then counted.
+    wait_until(lambda: sample(admin, "lb_server_bytes_total", pool="back", server="a", direction="out") == 25,
+               "all are counted")
     one = admin.get("/api/metrics/servers").data[0]
     for share in ("p50", "p90", "p99"):
-        assert 45 < one["latency"][share] < 500, one
-    assert 45 < one["responseTime"] < 500
+        assert 45 < one["latency"][share] < LONGEST_MS, one
+    assert 45 < one["responseTime"] < LONGEST_MS
     total = admin.get("/api/metrics").data
-    assert 45 < total["averageResponseTime"] < 500 and total["requestsPerSecond"] > 0
+    assert 45 < total["averageResponseTime"] < LONGEST_MS and total["requestsPerSecond"] > 0
     assert total["totalRequests"] == 5 and total["activeServers"] == 1
     assert total["algorithm"] == "round_robin" and re.fullmatch(r"\d+d \d+h \d+m", total["uptime"])
     requests = admin.get("/api/metrics/requests").data
     assert requests["listeners"]["front"]["total"] == 5 and requests["routes"] == {}
-    assert 45 < requests["listeners"]["front"]["latency"]["p50"] < 500
+    assert 45 < requests["listeners"]["front"]["latency"]["p50"] < LONGEST_MS
     assert sample(admin, "lb_first_byte_duration_seconds_bucket", listener="front", le="0.032768") == 0
 
 
@@ -119,11 +126,11 @@ def test_datagrams_are_counted(lb, udp_server, udp_client, admin):
     client = udp_client(proxy.address)
     for _ in range(3):
         assert client.asks(b"hello") == b"hello"
-    listener = admin.get("/api/metrics").data["listeners"]["front"]
-    assert listener == {"totalConnections": 1, "activeConnections": 1, "totalRequests": 1,
-                        "totalDatagrams": 6, "bytesIn": 15, "bytesOut": 15}
+    expected = {"totalConnections": 1, "activeConnections": 1, "totalRequests": 1, "totalDatagrams": 6,
+                "bytesIn": 15, "bytesOut": 15}
+    wait_until(lambda: admin.get("/api/metrics").data["listeners"]["front"] == expected, "all are counted")
     assert sample(admin, "lb_datagrams_total", listener="front", direction="in") == 3
-    assert admin.get("/api/metrics/servers").data[0]["bytesOut"] == 15
+    wait_until(lambda: admin.get("/api/metrics/servers").data[0]["bytesOut"] == 15, "those of its server")
 
 
 @pytest.mark.fast
@@ -188,13 +195,13 @@ def test_prometheus_likes_the_metrics(lb, server, udp_server, udp_client, admin,
                  asks(client, path="/private", headers=[wrong]).status, asks(client, path="/gone").status]
     assert asked == [200, 401, 410]
     assert udp_client(dns).asks(b"hello") == b"hello"
+    wait_until(lambda: sample(admin, "lb_http_requests_total", listener="web", route="/gone", pool="", server="",
+                              code="410") == 1, "the last request is counted")
     reply = admin.get("/metrics")
     assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     check_metrics(reply.text)
     assert sample(admin, "lb_server_up", pool="back", server="a") == 1
     assert sample(admin, "lb_build_info", version=run_lb("--version").stdout.split()[1]) == 1
-    assert sample(admin, "lb_http_requests_total", listener="web", route="/gone", pool="", server="",
-                  code="410") == 1
 
 
 @pytest.mark.fast

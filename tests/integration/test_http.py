@@ -275,7 +275,7 @@ def test_routes_lead_to_pools_redirects_and_answers(lb, server):
 def test_hashes_on_what_a_request_says(lb, server, hash_on, make):
     names = [server(names_itself_in_http(name)) for name in "abc"]
     client = lb(http_config(*names, pool={"balance": "hash", "hash_on": hash_on})).connect()
-    seen = {key: asks(client, **make(key)).body for key in range(40)}
+    seen = {key: asks(client, **make(key)).body for key in range(60)}
     assert len(set(seen.values())) == 3
     assert all(asks(client, **make(key)).body == name for key, name in seen.items())
 

@@ -17,7 +17,7 @@ LIGHTTPD = shutil.which("lighttpd", path="/usr/sbin:/usr/bin")
 
 
 def run(*command, **options):
-    done = subprocess.run([*map(str, command)], capture_output=True, timeout=100, check=False,
+    done = subprocess.run([*map(str, command)], capture_output=True, timeout=350, check=False,
                           **options)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout
@@ -103,7 +103,7 @@ def proxied(request, lb, authority):
     return start
 
 
-@pytest.mark.seconds(150)
+@pytest.mark.seconds(400)
 def test_curl_downloads_a_gigabyte_whole(proxied, server, gigabyte):
     file, digest = gigabyte
     url, trust = proxied(server(sends(file)))
@@ -115,7 +115,7 @@ def test_curl_downloads_a_gigabyte_whole(proxied, server, gigabyte):
     assert curl.wait() == 0 and got.hexdigest() == digest
 
 
-@pytest.mark.seconds(150)
+@pytest.mark.seconds(400)
 @pytest.mark.parametrize("how", [[], ["-H", "Transfer-Encoding: chunked"]])
 def test_curl_uploads_a_gigabyte_whole(proxied, server, gigabyte, how):
     file, digest = gigabyte
@@ -245,10 +245,9 @@ def test_pipelined_requests_of_many_clients_are_not_mixed_up(lb, server, authori
         return 40
 
     running = [in_background(client, 1000 * i) for i in range(26)]
-    assert sum(one.result(60) for one in running) == 26 * 40
+    assert sum(one.result(150) for one in running) == 26 * 40
 
 
-@pytest.mark.seconds(90)
 def test_a_reload_under_load_fails_no_request_over_tls(lb, server, authority):
     servers = [server(names_itself_in_http(name)) for name in "abc"]
     config = with_tls(http_config(*servers[:2]), authority)
@@ -275,4 +274,4 @@ def test_a_reload_under_load_fails_no_request_over_tls(lb, server, authority):
         config["pools"]["back"]["servers"] = [one.address for one in servers[turn % 2:turn % 2 + 2]]
         proxy.reload(config)
     done.append(True)
-    assert all(one.result(30) > 0 for one in running)
+    assert all(one.result() > 0 for one in running)

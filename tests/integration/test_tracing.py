@@ -126,7 +126,7 @@ def test_spans_that_find_no_room_are_lost_and_counted(lb, server, admin):
         found = re.search(r"^lb_trace_spans_lost_total (\d+)$", admin.get("/metrics").text, re.M)
         return int(found.group(1)) > 0
 
-    wait_until(lost, "a span that is lost", timeout_s=60)
+    wait_until(lost, "a span that is lost", timeout_s=120)
 
 
 @pytest.mark.fast

