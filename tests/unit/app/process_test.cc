@@ -42,7 +42,7 @@ class ProcessTest : public testing::Test {
   bool run(const std::vector<std::string>& texts, Step step) {
     auto next = [this, texts] { return load_config_text(texts.at(++reloads_), "."); };
     Process process({"test", next}, parsed(texts.at(0)));
-    int64_t end_ms = monotonic_ms() + 5'000;
+    int64_t end_ms = monotonic_ms() + 30'000;
     bool is_done = false;
     Timer look(process.loop(), [&] {
       is_done = step(process);

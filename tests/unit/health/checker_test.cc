@@ -174,14 +174,14 @@ TEST_F(CheckerTest, AServerThatNobodyWatchesIsNotChecked) {
 TEST_F(CheckerTest, ForgettingEndsAProbeThatIsUnderWay) {
   HealthCheckConfig config = rarely();
   config.expect = "ok";
-  config.timeout = milliseconds(30);
+  config.timeout = milliseconds(500);
   Server& server = add(target_.address());
   checker_.watch(server, pool_of(config));
   ASSERT_TRUE(run_until_connections(1));
   checker_.forget(server);
   EXPECT_TRUE(run_until(loop_, [&] { return target_.client_closed; }));
   EXPECT_TRUE(stays_away(
-      loop_, [&] { return !seen_.empty(); }, milliseconds(50)));
+      loop_, [&] { return !seen_.empty(); }, milliseconds(600)));
 }
 
 TEST_F(CheckerTest, ForgettingEndsTheChecks) {

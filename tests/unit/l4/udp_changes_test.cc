@@ -35,7 +35,7 @@ TEST_F(UdpChangesTest, ARemovedListenerServesOnlyWhoIsThere) {
 }
 
 TEST_F(UdpChangesTest, AnAddressThatChangesKeepsItsSessionsUntilDrainTimeout) {
-  drain_timeout_ = milliseconds(400);
+  drain_timeout_ = milliseconds(2'000);
   open();
   Peer client;
   Peer stranger;

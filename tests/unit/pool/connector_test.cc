@@ -272,8 +272,10 @@ TEST_F(ConnectorTest, WithoutDescriptorsItWaitsForOneAsLongAsAConnectMayTake) {
     EXPECT_EQ(patient.pause_ms(), 100);
     EXPECT_EQ(next(late, pool), Step::pause);
     wait_until_ms(began_ms + 110);
-    EXPECT_EQ(next(late, pool), Step::pause);
-    EXPECT_LE(late.pause_ms(), 40);
+    if (rig_.loop.now_ms() < began_ms + 150) {  // a busy machine may have passed over it
+      EXPECT_EQ(next(late, pool), Step::pause);
+      EXPECT_LE(late.pause_ms(), 40);
+    }
     wait_until_ms(began_ms + 150);
     EXPECT_EQ(next(late, pool), Step::no_socket);
   }
