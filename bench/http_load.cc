@@ -6,7 +6,8 @@
 //   idle   one request on each connection, then silence, while --active further ones go on
 //          asking until standard input ends
 // With --tls 1 over TLS. With --hosts N the requests name N hosts in turn. With --users N they
-// bring the tokens of N users, who all were there once before the run begins. Every body is
+// bring the tokens of N users, who all were there once before the run begins; with --asking N so
+// many of them go on. Every body is
 // compared with what must have come; anything but a 200 ends the run with an error.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -46,7 +47,7 @@ class Load {
         connections_(options.number("connections", 64)),
         active_(options.number("active", 0)),
         use_tls_(options.number("tls", 0) != 0),
-        users_(options.number("users", 0)),
+        users_(options.number("users", 0), options.number("asking", 1)),
         meter_(options) {
     const uint64_t hosts = options.number("hosts", 1);
     const std::string path = is_bulk ? "/bulk/" + std::to_string(kBulkSize) : "/";

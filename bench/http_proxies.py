@@ -18,6 +18,7 @@ class Setup:
     tls: bool = False
     routes: int = 1  # hosts r0.bench.example, r1.bench.example, ...: all lead to the same servers
     users: int = 0  # who bring tokens
+    asking: int = 1  # so many of them go on
 
 
 def hosts(setup):

@@ -26,7 +26,7 @@ class Http:
         return [str(arguments.build / "bench_http_load"), "--mode", self.mode,
                 "--connections", str(self.connections), "--sources", str(self.sources),
                 "--hosts", str(self.setup.routes), "--tls", str(int(self.setup.tls)),
-                "--users", str(self.setup.users), "--active", str(self.active)]
+                "--users", str(self.setup.users), "--asking", str(self.setup.asking), "--active", str(self.active)]
 
 
 class HttpRequests(Http, Scenario):
@@ -60,9 +60,11 @@ SCENARIOS = {scenario.name: scenario for scenario in [
                  setup=Setup(routes=1000)),
     HttpRequests("https-rps", KEPT + "TLS 1.3, 8 servers", servers=8, setup=Setup(tls=True)),
     HttpRequests("http-users-1000", KEPT + "8 servers, 1,000 users with tokens", servers=8,
-                 setup=Setup(users=1000)),
+                 setup=Setup(users=1000, asking=1000)),
+    HttpRequests("http-users-busy", KEPT + "8 servers, 1,000 of 1,000,000 users with tokens",
+                 servers=8, setup=Setup(users=1_000_000, asking=1000)),
     HttpRequests("http-users-million", KEPT + "8 servers, 1,000,000 users with tokens", servers=8,
-                 setup=Setup(users=1_000_000)),
+                 setup=Setup(users=1_000_000, asking=1_000_000)),
     HttpBulk("http-bulk", "8 connections that fetch 1 GB again and again", "bulk", 8, ""),
     HttpIdle("http-idle", "4,000 idle connections after one request, 64 at work",
              "KiB/connection", "idle", 4000),

@@ -17,13 +17,14 @@ class Users {
  public:
   static constexpr std::string_view kSecret = "the secret of the bench, 32 bytes";
 
-  explicit Users(uint64_t count) : count_(count) {}
+  // Of `count` users who are known so many go on asking.
+  Users(uint64_t count, uint64_t asking) : count_(count), asking_(asking) {}
 
   uint64_t count() const { return count_; }
 
-  // Of every user once, in turn; then of anybody, by chance.
+  // Of every user once, in turn; then of those who go on, by chance.
   const std::string& next_request() {
-    const uint64_t user = asked_ < count_ ? asked_ : random() % count_;
+    const uint64_t user = asked_ < count_ ? asked_ : random() % asking_ * (count_ / asking_);
     ++asked_;
     char payload[64];
     std::snprintf(payload, sizeof payload, "{\"sub\":\"user-%09llu\",\"exp\":4102444800}",
@@ -61,6 +62,7 @@ class Users {
   }
 
   uint64_t count_;
+  uint64_t asking_;
   uint64_t asked_ = 0;
   uint64_t state_ = 0x9e3779b97f4a7c15;
   std::string request_;
