@@ -63,8 +63,7 @@ def test_a_million_false_addresses_leave_known_clients_alone(lb, space, inside):
             lost += not is_answered(client, str(asked).encode())
         most_kib = max(most_kib, proxy.rss_kib())
     assert sent + flood.wait() > 900_000
-    # Where lb has half a processor the kernel drops some before anybody can tell whose they are.
-    assert lost <= asked / 20, f"{lost} of {asked} lost"
+    assert lost <= asked / 100, f"{lost} of {asked} lost"
     assert most_kib < before_kib + 16_000
     assert proxy.fd_count() < 2_000 + 100
 
