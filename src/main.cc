@@ -59,6 +59,9 @@ int run(const std::string& name, const std::string& file,
   };
   auto loaded = load();
   if (!loaded) return report(loaded.error(), name);
+  auto enough =
+      lb::enough_descriptors(lb::raise_descriptor_limit(), lb::worker_count(loaded->config));
+  if (!enough) return failed(enough.error());
   auto sandbox = lb::Sandbox::plan(loaded->config, file);
   if (!sandbox) return failed(sandbox.error());
   lb::ScriptLimits limits{.user = sandbox->user()};

@@ -7,9 +7,14 @@
 
 #include <algorithm>
 
+#include "common/log.h"
+
 namespace lb {
 
 namespace {
+
+constexpr uint64_t kPerWorker = 16;  // its loop, mailbox, and what libevent holds
+constexpr uint64_t kProcess = 64;
 
 // What each may have at most, so that all of them together have no more than `left`.
 uint64_t equal_share(uint64_t left, std::vector<uint64_t> wanted) {
@@ -40,14 +45,21 @@ uint64_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
+Status<> enough_descriptors(uint64_t limit, size_t workers) {
+  uint64_t least = kProcess + workers * kPerWorker;
+  if (limit >= least) return Done{};
+  return fail(fmt::format(
+      "this process may open {} descriptors, and {} workers need {} before the first client: raise "
+      "its limit (ulimit -n, LimitNOFILE=)",
+      limit, workers, least));
+}
+
 DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
                                 uint32_t wanted_connections,
                                 const std::vector<uint32_t>& wanted_sessions) {
   DescriptorPlan plan{.limit = limit};
   // An eighth of all for pipes: a stream without one is copied, which costs time but works.
   plan.pipes_per_worker = std::min<size_t>(256, limit / 8 / 2 / workers);
-  constexpr uint64_t kPerWorker = 16;  // its loop, mailbox, and what libevent holds
-  constexpr uint64_t kProcess = 64;
   uint64_t taken = plan.pipes_per_worker * workers * 2 + workers * kPerWorker + others + kProcess;
   uint64_t left = limit > taken ? limit - taken : 2;
   std::vector<uint64_t> wanted(wanted_sessions.begin(), wanted_sessions.end());

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/result.h"
+
 namespace lb {
 
 // How the process's descriptors are shared out.
@@ -21,6 +23,9 @@ void fill_standard_descriptors();
 
 // Raises the soft limit to the hard one.
 uint64_t raise_descriptor_limit();
+
+// Whether a process of so many workers can start at all; says what to do.
+Status<> enough_descriptors(uint64_t limit, size_t workers);
 
 // `others` are needed besides connections and sessions: listening sockets, checks, logs. Where the
 // rest does not suffice who wants little gets all of it, and those who want more than an equal

@@ -19,10 +19,6 @@ constexpr milliseconds kPublishPause{50};
 // How long new host names may hold up a start or reload: longer than a healthy DNS takes.
 constexpr milliseconds kFirstAnswers{3000};
 
-size_t worker_count(const Config& config) {
-  return config.runtime.workers > 0 ? config.runtime.workers : usable_cpus();
-}
-
 std::set<std::string> host_names(const Config& config) {
   std::set<std::string> hosts;
   for (const auto& [name, pool] : config.pools) {
@@ -40,6 +36,10 @@ std::string random_key() {
 }
 
 }  // namespace
+
+size_t worker_count(const Config& config) {
+  return config.runtime.workers > 0 ? config.runtime.workers : usable_cpus();
+}
 
 Process::Process(ConfigSource source, LoadedConfig loaded, ScriptProcess scripts,
                  std::optional<Sandbox> sandbox)

@@ -51,6 +51,9 @@ struct ConfigSource {
   std::filesystem::path directory = {};  // relative files are taken from here
 };
 
+// How many workers a process of this configuration has.
+size_t worker_count(const Config& config);
+
 // The running balancer: the control thread with its loop, the workers, and the way a configuration
 // becomes a snapshot. Start and reload are the same path: check, open new sockets, bring registry
 // and checks to the new state, publish. Control thread.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What lb does when descriptors or ports run out, and what it keeps once thousands of clients have left."""
 
+import re
 import resource
 import select
 import socket
@@ -54,6 +55,16 @@ def answered(clients):
             were_reset.add(client)
         client.socket.settimeout(10)
     return heard, were_reset
+
+
+# Not under sanitizers, which themselves need some.
+@pytest.mark.parametrize("limit", [7, 16, 95])
+def test_too_few_to_start_are_told_with_what_to_do(lb, limit):
+    proxy = lb(tcp_config("127.0.0.1:9", runtime=RUNTIME), ready=False,
+               inside=("prlimit", f"--nofile={limit}:{limit}"))
+    proxy.exit_code = 1
+    assert proxy.wait_end() == 1
+    assert re.search(rf"may open {limit} descriptors, and 2 workers need 96 .* \(ulimit -n", proxy.log())
 
 
 @pytest.mark.fast

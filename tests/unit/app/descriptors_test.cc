@@ -9,6 +9,15 @@
 namespace lb {
 namespace {
 
+TEST(Descriptors, TooFewToStartAreToldWithWhatToDo) {
+  EXPECT_TRUE(enough_descriptors(96, 2));
+  auto too_few = enough_descriptors(95, 2);
+  ASSERT_FALSE(too_few);
+  EXPECT_EQ(too_few.error().message,
+            "this process may open 95 descriptors, and 2 workers need 96 before the first client: "
+            "raise its limit (ulimit -n, LimitNOFILE=)");
+}
+
 TEST(Descriptors, ArePlannedFromTheLimit) {
   struct Row {
     const char* what;
