@@ -31,31 +31,31 @@ namespace {
 // With any arguments, by subject. A name that this architecture does not have says nothing.
 constexpr std::string_view kAllowed[] = {
     // sockets
-    "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom "
+    "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom",
     "recvmmsg recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socketpair",
     // descriptors
-    "_llseek close close_range dup dup2 dup3 fcntl fcntl64 lseek pipe pipe2 pread64 pwrite64 "
+    "_llseek close close_range dup dup2 dup3 fcntl fcntl64 lseek pipe pipe2 pread64 pwrite64",
     "read readv splice write writev",
     // waiting
-    "_newselect epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait "
-    "eventfd eventfd2 poll ppoll pselect6 select signalfd4 timerfd_create timerfd_gettime "
+    "_newselect epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait",
+    "eventfd eventfd2 poll ppoll pselect6 select signalfd4 timerfd_create timerfd_gettime",
     "timerfd_settime",
     // files, which Landlock limits; no chmod(2) and the like, which it does not
-    "access faccessat faccessat2 fdatasync fstat fstat64 fstatat64 fsync getcwd lstat "
-    "lstat64 newfstatat open openat readlink readlinkat rename renameat renameat2 stat "
+    "access faccessat faccessat2 fdatasync fstat fstat64 fstatat64 fsync getcwd lstat",
+    "lstat64 newfstatat open openat readlink readlinkat rename renameat renameat2 stat",
     "stat64 statx unlink unlinkat",
     // memory
     "brk madvise membarrier mincore mremap munmap",
     // threads, their signals and their end
-    "exit exit_group futex futex_time64 get_robust_list gettid restart_syscall rseq "
-    "rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigtimedwait "
-    "sched_getaffinity sched_getparam sched_getscheduler sched_yield set_robust_list "
+    "exit exit_group futex futex_time64 get_robust_list gettid restart_syscall rseq",
+    "rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigtimedwait",
+    "sched_getaffinity sched_getparam sched_getscheduler sched_yield set_robust_list",
     "set_tid_address sigaltstack sigreturn wait4 waitid",
     // clocks
-    "clock_getres clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 "
+    "clock_getres clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64",
     "gettimeofday nanosleep time times",
     // who and what this is
-    "arch_prctl getegid geteuid getgid getgroups getpgrp getpid getppid getrandom getresgid "
+    "arch_prctl getegid geteuid getgid getgroups getpgrp getpid getppid getrandom getresgid",
     "getresuid getrlimit getrusage getuid sysinfo uname",
 };
 
