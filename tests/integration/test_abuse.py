@@ -40,7 +40,7 @@ def files():
     server.stop()
 
 
-@pytest.mark.seconds(100)
+@pytest.mark.timing
 @pytest.mark.parametrize("mode", SLOW)
 def test_thousands_of_slow_clients_keep_nobody_waiting(lb, files, mode):
     proxy = lb(http_config(files, runtime=RUNTIME))
@@ -48,14 +48,13 @@ def test_thousands_of_slow_clients_keep_nobody_waiting(lb, files, mode):
     command = [word.format(proxy.address) for word in SLOW[mode]]
     with subprocess.Popen(["slowhttptest", "-c", str(SLOW_ONES), "-r", str(SLOW_ONES), "-l",
                            str(SLOW_S), *command, "-v", "0"], stdout=subprocess.DEVNULL) as slow:
-        wait_until(lambda: proxy.fd_count() > descriptors + SLOW_ONES // 2, "they are there",
-                   timeout_s=30)
+        wait_until(lambda: proxy.fd_count() > descriptors + SLOW_ONES // 2, "they are there")
         asked = failed = 0
         while slow.poll() is None or asked < 200:
             asked += 1
             failed += not is_served(proxy)
     assert failed * 100 < asked, (failed, asked)
-    wait_until(lambda: proxy.fd_count() < descriptors + 200, "they leave nothing", timeout_s=30)
+    wait_until(lambda: proxy.fd_count() < descriptors + 200, "they leave nothing")
 
 
 NOISE = 10_000
@@ -95,7 +94,7 @@ def test_garbage_on_every_port_harms_nobody(lb, swarm, files, authority):
                 assert is_served(proxy)
         seen = garbage.results()
         assert sum(seen.values()) == count, seen
-        wait_until(lambda: proxy.fd_count() < before + 200, "they leave nothing", timeout_s=30)
+        wait_until(lambda: proxy.fd_count() < before + 200, "they leave nothing")
         return proxy.rss_kib()
 
     first_kib = noise(NOISE // 2)
@@ -129,6 +128,7 @@ def test_a_flood_from_many_sources_is_felt_by_nobody_else(lb, swarm, admin):
     assert SOURCES <= seen["done"] < sum(seen["errors"].values()) / 10, seen
 
 
+@pytest.mark.timing
 def test_a_refused_connection_costs_less_than_a_served_one(lb, swarm):
     one = swarm()
     config = tcp_config(one, runtime=RUNTIME, log={"level": "error"})
