@@ -2,17 +2,32 @@
 """Ports that nobody uses, and waiting for a condition with an end to it."""
 
 import errno
+import fcntl
 import itertools
-import os
 import random
 import socket
+import tempfile
 import time
 
 # Below the kernel's own range, so that no outgoing connection takes one in the meantime.
-_FIRST, _LAST = 10_000, 31_999
-_candidates = itertools.cycle(range(_FIRST, _LAST + 1))
-for _ in range(random.Random(os.getpid()).randrange(_LAST - _FIRST)):
-    next(_candidates)
+_RANGES = [range(first, first + 2_000) for first in range(10_000, 32_000, 2_000)]
+
+
+def _range_of_this_run():
+    """A range of ports that no other run on this machine uses: an lb of one must not meet, where it
+    knows that nobody listens, a server of the other."""
+    for ports in random.sample(_RANGES, len(_RANGES)):
+        try:
+            claim = open(f"{tempfile.gettempdir()}/lbtest-ports-{ports[0]}", "w")
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return ports, claim
+        except OSError:
+            continue
+    return random.choice(_RANGES), None  # so many runs, or not our files
+
+
+_ports, _claim = _range_of_this_run()  # held until the end of the process
+_candidates = itertools.cycle(_ports)
 
 
 def free_port():
