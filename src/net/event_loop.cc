@@ -55,8 +55,10 @@ void EventLoop::run() {
 void EventLoop::run_turn(bool wait) {
   now_us_ = 0;
   ++turn_;
-  // Without EVLOOP_ONCE libevent goes on for as long as anything stays ready.
-  event_base_loop(base_, EVLOOP_ONCE | (wait ? EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK));
+  // Without EVLOOP_ONCE libevent goes on for as long as anything stays ready. What the last turn's
+  // end has left to this one's waits for no event.
+  bool waits = wait && turn_ends_.empty();
+  event_base_loop(base_, EVLOOP_ONCE | (waits ? EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK));
   end_turn();
   free_retired();
 }

@@ -51,6 +51,25 @@ TEST(EventLoop, ATurnEndsThoughSomethingStaysReadable) {
   }
 }
 
+struct Twice final : TurnEnd {
+  explicit Twice(EventLoop& turning) : loop(turning) {}
+  void end_turn() override {
+    if (++calls < 2) loop.at_end_of_turn(*this);
+  }
+  EventLoop& loop;
+  int calls = 0;
+};
+
+TEST(EventLoop, WhatATurnLeavesToTheNextWaitsForNoEvent) {
+  EventLoop loop;
+  Twice last(loop);
+  loop.at_end_of_turn(last);
+  loop.run_turn(false);
+  EXPECT_EQ(last.calls, 1);
+  loop.run_turn();  // nothing else would ever end it
+  EXPECT_EQ(last.calls, 2);
+}
+
 TEST(EventLoop, ATurnWithoutWaitingReturnsWhenThereIsNothing) {
   EventLoop loop;
   Timer far_away(loop, [] { FAIL(); });
