@@ -124,6 +124,7 @@ struct HttpLimits {
   uint64_t max_uri_size = 8 * 1024;
   std::optional<uint64_t> max_body_size;  // absent: off, as the next
   std::optional<Rate> request_rate_per_source;
+  uint32_t max_streams = 100;  // of one HTTP/2 connection
 
   friend bool operator==(const HttpLimits&, const HttpLimits&) = default;
 };

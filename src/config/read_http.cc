@@ -12,6 +12,7 @@ constexpr uint64_t kLargestHeader = 1024 * 1024;
 constexpr uint64_t kSmallestUri = 256;
 constexpr uint64_t kLargestBody = uint64_t{1} << 50;
 constexpr uint32_t kMostIdleConnections = 10'000;
+constexpr uint32_t kMostStreams = 10'000;
 
 }  // namespace
 
@@ -20,7 +21,7 @@ void read_http_limits(Section& section, HttpLimits& limits) {
   section.read("max_uri_size", limits.max_uri_size, size(kSmallestUri, kLargestHeader));
   section.read("max_body_size", limits.max_body_size, optional_or_off(size(1, kLargestBody)));
   read_rate(section, "request_rate_per_source", limits.request_rate_per_source);
-  section.not_built({"max_streams"});
+  section.read("max_streams", limits.max_streams, whole_number(1, kMostStreams));
 }
 
 void read_http_timeouts(Section& section, ListenerTimeouts& timeouts) {

@@ -130,10 +130,10 @@ void read_ticket_keys(const Value& value, const Draft& draft, ListenerTlsConfig&
 }
 
 void read_alpn(const Value& value, ListenerTlsConfig& tls) {
-  auto protocol = one_of<std::string>({{"http/1.1", "http/1.1"}},
-                                      {{"h2", kNotBuilt}, {"h3", "reserved for a later version"}});
+  auto protocol = one_of<std::string>({{"h2", "h2"}, {"http/1.1", "http/1.1"}},
+                                      {{"h3", "reserved for a later version"}});
   tls.alpn.clear();
-  for (const Value& item : value.items("protocols, such as [http/1.1]")) {
+  for (const Value& item : value.items("protocols, such as [h2, http/1.1]")) {
     auto name = item.as(protocol);
     if (!name) continue;
     if (std::find(tls.alpn.begin(), tls.alpn.end(), *name) != tls.alpn.end()) {

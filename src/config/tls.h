@@ -30,7 +30,7 @@ struct ListenerTlsConfig {
   bool session_tickets = true;
   std::string ticket_keys;  // a file; "" = keys of the process
   StartTls starttls = StartTls::off;
-  std::vector<std::string> alpn = {"http/1.1"};  // http listeners only, by preference
+  std::vector<std::string> alpn = {"h2", "http/1.1"};  // http listeners only, by preference
 
   friend bool operator==(const ListenerTlsConfig&, const ListenerTlsConfig&) = default;
 };

@@ -76,6 +76,7 @@ class Exchange final : public InSlab<Exchange>,
   void on_response(ResponseHead& head, const BodyPart& part) override;
   void on_response_body(const BodyPart& part) override;
   Pipe* body_pipe() override { return client_.body_pipe(); }
+  size_t body_room() const override { return client_.body_room(); }
   void on_server_failed(ServerFailure failure, int error) override;
   void on_server_drained() override;
   void on_timeout() override;

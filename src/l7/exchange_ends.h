@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "l7/http_message.h"
@@ -35,6 +37,8 @@ class ClientStream {
   // Where the next piece of a large body may be put by splice(2), to be sent as `piped`; null where
   // it must be bytes.
   virtual Pipe* body_pipe() = 0;
+  // How much of a body it would pass on at once: nobody need read more than that.
+  virtual size_t body_room() const { return SIZE_MAX; }
   // The response cannot be completed, which the client must be able to tell.
   virtual void cut() = 0;
 
@@ -68,8 +72,9 @@ class ResponseSink {
   // The final head (or 101) with what is there of the body. The head may be changed.
   virtual void on_response(ResponseHead& head, const BodyPart& part) = 0;
   virtual void on_response_body(const BodyPart& part) = 0;
-  // As ClientStream::body_pipe().
+  // As those of ClientStream.
   virtual Pipe* body_pipe() = 0;
+  virtual size_t body_room() const = 0;
   // The connection is of no more use.
   virtual void on_server_failed(ServerFailure failure, int error) = 0;
   // The server has taken all that was sent.

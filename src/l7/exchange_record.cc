@@ -15,6 +15,11 @@ std::string_view field(const RequestHead& head, FieldId id) {
   return found == nullptr ? std::string_view() : found->value;
 }
 
+const char* protocol_of(const RequestHead& request) {
+  if (request.major == 2) return "HTTP/2.0";
+  return request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
 }  // namespace
 
 const char* to_string(ExchangeEnd end) {
@@ -67,12 +72,24 @@ const char* to_string(ExchangeEnd end) {
   return "";
 }
 
+ExchangeEnd end_of_exchange(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::send_timeout:
+      return ExchangeEnd::send_timeout;
+    case CloseReason::listener_removed:
+    case CloseReason::shutting_down:
+      return ExchangeEnd::shutting_down;
+    default:
+      return ExchangeEnd::client_gone;
+  }
+}
+
 AccessRecord access_record(const ExchangeRecord& record) {
   AccessRecord access{record.client, to_string(record.end)};
   access.protocol = "HTTP";
   if (record.request != nullptr) {
     const RequestHead& request = *record.request;
-    access.protocol = request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    access.protocol = protocol_of(request);
     access.method = request.method_name;
     access.query = request.query;
     access.request_id = field(request, FieldId::x_request_id);

@@ -7,6 +7,7 @@
 #include "common/address.h"
 #include "l7/http_message.h"
 #include "pool/access_log.h"
+#include "pool/close_reason.h"
 
 namespace lb {
 
@@ -42,6 +43,8 @@ enum class ExchangeEnd : uint8_t {
 };
 
 const char* to_string(ExchangeEnd end);
+// That of an exchange whose client's connection ended under it.
+ExchangeEnd end_of_exchange(CloseReason reason);
 
 // One exchange as logs and metrics tell it, at its end. Views are valid during the call alone.
 struct ExchangeRecord {

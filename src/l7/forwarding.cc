@@ -9,8 +9,6 @@ namespace lb {
 
 namespace {
 
-constexpr std::string_view kVia = "1.1 lb";
-
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -142,7 +140,7 @@ void set_forwarding_fields(KeptRequest& request, const RequestOrigin& origin,
   RequestHead& head = request.head;
   std::string_view proto = origin.is_tls ? "https" : "http";
   std::string_view ip = origin.peer.is_ip() ? request.keep(origin.peer.ip_string()) : "unknown";
-  append(request, FieldId::via, "Via", kVia);
+  append(request, FieldId::via, "Via", head.major == 2 ? "2.0 lb" : "1.1 lb");
   append(request, FieldId::x_forwarded_for, "X-Forwarded-For", ip);
   set_if_absent(request, FieldId::x_forwarded_proto, "X-Forwarded-Proto", proto);
   set_if_absent(request, FieldId::x_forwarded_host, "X-Forwarded-Host", head.authority);

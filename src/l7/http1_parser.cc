@@ -48,6 +48,7 @@ bool is(char c, uint8_t what) {
   return (kClasses[static_cast<uint8_t>(c)] & what) != 0;
 }
 
+constexpr const char* kBadTarget = "a character in the target that must be encoded";
 constexpr size_t kLongestMethod = 32;
 // Method, two spaces, version and the line's end.
 constexpr size_t kLineWithoutTarget = kLongestMethod + 2 + 8 + 2;
@@ -90,13 +91,6 @@ void for_each_item(std::string_view list, Visit visit) {
     if (comma == std::string_view::npos) return;
     list.remove_prefix(comma + 1);
   }
-}
-
-bool parse_length(std::string_view text, uint64_t& length) {
-  constexpr uint64_t kLongest = uint64_t{1} << 62;
-  if (text.empty() || !all(text, kDigit)) return false;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  return error == std::errc() && end == text.data() + text.size() && length <= kLongest;
 }
 
 // What a head says about its connection and its body, taken out of its fields.
@@ -211,8 +205,8 @@ const char* parse_origin(std::string_view target, RequestHead& head) {
 }
 
 const char* parse_target(std::string_view target, RequestHead& head) {
-  if (!all(target, kTarget)) return "a character in the target that must be encoded";
-  if (target.starts_with('/')) return parse_origin(target, head);
+  if (target.starts_with('/')) return parse_path(target, head);
+  if (!all(target, kTarget)) return kBadTarget;
   if (target == "*") {
     head.path = target;
     return head.method == Method::options ? nullptr : "a target of * without OPTIONS";
@@ -340,6 +334,10 @@ const char* apply_framing(const Framing& framing, Method method, uint8_t minor,
 }
 
 }  // namespace
+
+const char* parse_path(std::string_view target, RequestHead& head) {
+  return all(target, kTarget) ? parse_origin(target, head) : kBadTarget;
+}
 
 bool is_token(std::string_view text) {
   return !text.empty() && all(text, kToken);

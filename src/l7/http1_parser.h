@@ -87,6 +87,9 @@ class ResponseParser {
 // refused, or null. What must not stand in trailers is left out.
 const char* parse_trailers(std::string_view lines, Trailers& trailers);
 
+// "/path?query" into the head. Why it is refused, or null.
+const char* parse_path(std::string_view target, RequestHead& head);
+
 // RFC 9110's token, field-value and Host, which may be empty.
 bool is_token(std::string_view text);
 bool is_field_value(std::string_view text);

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "l7/http2_session.h"
 #include "l7/http_session.h"
 #include "l7/span.h"
 #include "net/proxy_protocol.h"
@@ -48,6 +49,7 @@ void HttpFrontend::update(FrontendPlan next) {
   take_routes(plan().protocol_plan);
   if (!other_timeouts) return;
   sessions_.for_each([](HttpSession& session) { session.timeouts_changed(); });
+  http2_sessions_.for_each([](Http2Session& session) { session.timeouts_changed(); });
 }
 
 void HttpFrontend::set_pools(const Pools& pools) {
@@ -70,15 +72,18 @@ void HttpFrontend::stop_accepting() {
   draining_since_ms_ = worker().loop.now_ms();
   StreamFrontend::stop_accepting();
   sessions_.for_each([](HttpSession& session) { session.timeouts_changed(); });
+  http2_sessions_.for_each([](Http2Session& session) { session.timeouts_changed(); });
 }
 
 void HttpFrontend::leave_server(const Server* server, CloseReason) {
   tools_.servers.forget(server);
   sessions_.for_each([&](HttpSession& session) { session.leave_server(server); });
+  http2_sessions_.for_each([&](Http2Session& session) { session.leave_server(server); });
 }
 
 void HttpFrontend::end_sessions(CloseReason reason) {
   sessions_.for_each([&](HttpSession& session) { session.end(reason); });
+  http2_sessions_.for_each([&](Http2Session& session) { session.end(reason); });
 }
 
 size_t HttpFrontend::end_idle(size_t most) {
@@ -142,6 +147,21 @@ void HttpFrontend::session_ended(HttpSession& session, bool still_counts) {
   sessions_.remove(session);
   worker().loop.retire(std::unique_ptr<HttpSession>(&session));
   if (!still_counts) end_count();
+}
+
+void HttpFrontend::session_ended(Http2Session& session) {
+  http2_sessions_.remove(session);
+  worker().loop.retire(std::unique_ptr<Http2Session>(&session));
+  end_count();
+}
+
+void HttpFrontend::change_to_http2(HttpSession& session, Stream stream, const Address& peer,
+                                   bool is_trusted, std::string_view received) {
+  auto next = std::make_unique<Http2Session>(*this, std::move(stream), peer, is_trusted);
+  sessions_.remove(session);
+  worker().loop.retire(std::unique_ptr<HttpSession>(&session));
+  http2_sessions_.push_back(*next);
+  next.release()->start(received);  // owned by http2_sessions_ until session_ended()
 }
 
 }  // namespace lb

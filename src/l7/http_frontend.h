@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "common/intrusive_list.h"
 #include "l7/exchange_record.h"
@@ -13,6 +14,7 @@
 
 namespace lb {
 
+class Http2Session;
 class HttpSession;
 
 // An HTTP listener on one worker: owns the clients' connections. Worker thread.
@@ -27,7 +29,7 @@ class HttpFrontend final : public StreamFrontend {
   void stop_accepting() override;
   void leave_server(const Server* server, CloseReason reason) override;
   void end_sessions(CloseReason reason) override;
-  size_t session_count() const override { return sessions_.size(); }
+  size_t session_count() const override { return sessions_.size() + http2_sessions_.size(); }
   size_t end_idle(size_t most) override;
   bool has_idle() const override { return true; }
 
@@ -44,6 +46,10 @@ class HttpFrontend final : public StreamFrontend {
   void exchange_over(const ExchangeRecord& record);
   // `still_counts`: somebody else calls end_of_count().
   void session_ended(HttpSession& session, bool still_counts);
+  void session_ended(Http2Session& session);
+  // Its client speaks HTTP/2, and has said so far what was `received`.
+  void change_to_http2(HttpSession& session, Stream stream, const Address& peer, bool is_trusted,
+                       std::string_view received);
 
  private:
   void begin_session(Fd client, const Address& peer) override;
@@ -54,6 +60,7 @@ class HttpFrontend final : public StreamFrontend {
   std::shared_ptr<const RouteTable> routes_;
   RequestMeter meter_;
   IntrusiveList<HttpSession> sessions_;
+  IntrusiveList<Http2Session> http2_sessions_;
   int64_t draining_since_ms_ = 0;  // 0 = it is not
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 
 namespace lb {
@@ -198,6 +199,13 @@ void KeptRequest::assign(const RequestHead& from) {
     field.name = keep(field.name);
     field.value = keep(field.value);
   }
+}
+
+// from_chars() takes no sign of an unsigned number, and no blanks.
+bool parse_length(std::string_view text, uint64_t& length) {
+  constexpr uint64_t kLongest = uint64_t{1} << 62;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+  return error == std::errc() && end == text.data() + text.size() && length <= kLongest;
 }
 
 }  // namespace lb

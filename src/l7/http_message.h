@@ -147,6 +147,9 @@ class KeptRequest {
   std::vector<Block> blocks_;
 };
 
+// The value of a Content-Length, if it is one.
+bool parse_length(std::string_view text, uint64_t& length);
+
 // Why a message is refused: what the client is told and what the log says.
 struct HttpRefusal {
   int status = 0;

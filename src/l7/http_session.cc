@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "l7/exchange.h"
+#include "l7/http2_frame.h"
 #include "l7/http_frontend.h"
 #include "l7/http_session_work.h"
 #include "net/socket.h"
@@ -102,6 +103,7 @@ void HttpSession::shake_hands() {
   if (work_) work_->writable.disarm();
   switch (step.outcome) {
     case Transfer::Outcome::done:
+      if (stream_.tls()->alpn() == "h2") return become_http2({});
       became_idle();
       readable_.arm();
       return read();
@@ -123,6 +125,20 @@ void HttpSession::refuse_plain_http() {
   Fd client = stream_.take_fd();
   stream_ = Stream(std::move(client));
   refuse({400, "plain HTTP where TLS is spoken"}, ExchangeEnd::plain_http, {});
+}
+
+// With prior knowledge (RFC 9113, 3.3): in clear alone, where no ALPN has told.
+bool HttpSession::begins_http2(std::string_view bytes) const {
+  constexpr std::string_view kLine = kHttp2Preface.substr(0, kHttp2Preface.find('\n') + 1);
+  return is_new_ && !stream_.is_tls() && bytes.starts_with(kLine);
+}
+
+void HttpSession::become_http2(std::string_view received) {
+  at_ = At::ended;
+  frontend_.worker().timeouts.clear(*this);
+  readable_.disarm();
+  if (work_) work_->writable.disarm();
+  frontend_.change_to_http2(*this, std::move(stream_), peer_, is_trusted_, received);
 }
 
 // Also those that TLS holds already.
@@ -303,6 +319,10 @@ size_t HttpSession::process(char* bytes, size_t size) {
         yields_ = true;
         return used;
       }
+      if (begins_http2({bytes + used, size - used})) {
+        become_http2({bytes + used, size - used});
+        return size;
+      }
       RequestHead& head = frontend_.tools().request;
       const HttpLimits& limits = frontend_.config().http.limits;
       Parse parsed = work_->parser.parse({bytes + used, size - used},
@@ -350,6 +370,7 @@ size_t HttpSession::process(char* bytes, size_t size) {
 size_t HttpSession::begin_exchange(char* bytes, size_t size) {
   const RequestHead& head = frontend_.tools().request;
   Work& now = work();
+  is_new_ = false;
   at_ = At::exchange;
   since_ms_ = now_ms();
   now.body = head.body;

@@ -28,7 +28,8 @@ class Exchange;
 class HttpFrontend;
 class Server;
 
-// One client's HTTP/1.1 connection: reads requests, one at a time, and writes their responses. What
+// One client's HTTP/1.1 connection: reads requests, one at a time, and writes their responses. A
+// client that turns out to speak HTTP/2 gets a Http2Session instead. What
 // a client sends beyond the present request waits, in the kernel as far as possible. Holds nothing
 // but itself while idle. Ends in end(), which says why, and never deletes itself. Worker thread;
 // owned by its frontend.
@@ -90,6 +91,8 @@ class HttpSession final : public InSlab<HttpSession>,
   void begin_handshake(std::string_view received);
   void shake_hands();
   void refuse_plain_http();
+  bool begins_http2(std::string_view bytes) const;
+  void become_http2(std::string_view received);
   void await_bytes();
   void come_back();
   void watch();
@@ -126,6 +129,7 @@ class HttpSession final : public InSlab<HttpSession>,
   int64_t since_ms_;  // when the present state began, or a body made its last progress
   At at_ = At::idle;
   BodyKind out_body_ = BodyKind::none;
+  bool is_new_ = true;    // nothing was asked yet
   bool in_turn_ = false;  // process() is at work
   bool over_ = false;     // the exchange is, and is yet to be cleared away
   bool keep_ = true;      // the connection outlives the present response

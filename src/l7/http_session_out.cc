@@ -29,18 +29,6 @@ constexpr int64_t kLook_ms = 500;
 // of it by a response, rather than by a connection that closes under their next request.
 constexpr int64_t kLastRequest_ms = 1'000;
 
-ExchangeEnd end_of_exchange(CloseReason reason) {
-  switch (reason) {
-    case CloseReason::send_timeout:
-      return ExchangeEnd::send_timeout;
-    case CloseReason::listener_removed:
-    case CloseReason::shutting_down:
-      return ExchangeEnd::shutting_down;
-    default:
-      return ExchangeEnd::client_gone;
-  }
-}
-
 iovec piece(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
 }

@@ -25,9 +25,10 @@ struct HttpTools {
   // What is read of clients; what is read of servers goes into the worker's relay scratch, since
   // the one may happen within the other.
   std::unique_ptr<char[]> client_scratch;
-  std::string out;        // a head while it is written
-  RequestHead request;    // while it is parsed
-  ResponseHead response;  // likewise
+  std::string out;            // a head while it is written
+  RequestHead request;        // while it is parsed
+  ResponseHead response;      // likewise
+  std::vector<Field> fields;  // of a head while it is written for HTTP/2
   DateText date;
   ServerConnections servers{*this};
 

@@ -14,6 +14,8 @@ namespace lb {
 namespace {
 
 constexpr int kReadsPerTurn = 4;
+// A head must come through, however little of a body the client takes.
+constexpr size_t kSmallestRead = 4 * 1024;
 
 }  // namespace
 
@@ -28,13 +30,14 @@ void ServerConnection::on_readable() {
 
 // One read. False when there is no use in another one now.
 bool ServerConnection::read_once() {
-  Transfer got = stream_.read({tools_.server_scratch(), HttpTools::kScratchSize});
+  size_t room = HttpTools::kScratchSize;
+  if (sink_ != nullptr) room = std::clamp(sink_->body_room(), kSmallestRead, room);
+  Transfer got = stream_.read({tools_.server_scratch(), room});
   switch (got.outcome) {
     case Transfer::Outcome::done: {
       note_through();
       sense_.note_read(got.bytes == HttpTools::kScratchSize && is_spliceable());
-      bool is_short =
-          stream_.is_tls() ? stream_.tls()->drained() : got.bytes < HttpTools::kScratchSize;
+      bool is_short = stream_.is_tls() ? stream_.tls()->drained() : got.bytes < room;
       bytes_received_ += got.bytes;
       take(tools_.server_scratch(), got.bytes);
       bool goes_on = (at_ == At::head || at_ == At::body) && !is_paused_;

@@ -76,8 +76,8 @@ void append_attributes(const ExchangeRecord& record, std::string_view listener, 
   if (!access.query.empty()) attributes.text("url.query", access.query.substr(1));
   attributes.text("server.address", access.host);
   attributes.text("client.address", record.client.is_ip() ? record.client.ip_string() : "");
-  attributes.text("network.protocol.version",
-                  access.protocol.substr(access.protocol.find('/') + 1));
+  std::string_view version = access.protocol.substr(access.protocol.find('/') + 1);
+  attributes.text("network.protocol.version", version == "2.0" ? "2" : version);
   attributes.text("user_agent.original", access.user_agent);
   if (record.status != 0) attributes.number("http.response.status_code", record.status);
   attributes.number("http.request.body.size", static_cast<int64_t>(record.request_bytes));

@@ -25,6 +25,8 @@ const char* to_string(CloseReason reason) {
       return "client left before a server was found";
     case CloseReason::tls_failed:
       return "no TLS handshake";
+    case CloseReason::protocol_error:
+      return "broke the rules of HTTP/2";
     case CloseReason::denied:
       return "denied";
     case CloseReason::source_full:
@@ -69,7 +71,8 @@ bool closes_by_reset(CloseReason reason) {
     case CloseReason::finished:
     case CloseReason::idle_timeout:
     case CloseReason::half_close_timeout:
-    case CloseReason::tls_failed:  // an alert has told why
+    case CloseReason::tls_failed:      // an alert has told why
+    case CloseReason::protocol_error:  // a GOAWAY has
     case CloseReason::no_room:
       return false;
     default:

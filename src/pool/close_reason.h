@@ -22,6 +22,7 @@ enum class CloseReason : uint8_t {
   source_over_rate,  // limits.connection_rate_per_source
   over_rate,         // limits.connection_rate
   tls_failed,        // no handshake with the client
+  protocol_error,    // what the client sent is no HTTP/2, or more than anybody needs
   no_route,
   no_server,
   servers_full,

@@ -193,7 +193,7 @@ def test_git_clones_and_pushes(lb, web, tmp_path):
 def test_a_browser_loads_a_page_with_many_resources(lb, web, authority, tmp_path, scheme):
     if shutil.which("chromium") is None:
         pytest.skip("chromium is not installed")
-    images, scripts = 100, 30
+    images, scripts = 240, 60
     for i in range(images):
         color = f"#{i:06x}"
         (web.www / f"{i}.svg").write_text(
@@ -205,13 +205,17 @@ def test_a_browser_loads_a_page_with_many_resources(lb, web, authority, tmp_path
         "".join(f'<img src="{i}.svg" onload="n++" onerror="n = -999">' for i in range(images)) +
         "".join(f'<script src="{i}.js"></script>' for i in range(scripts)) +
         "<script>onload = () => document.body.innerHTML = 'loaded ' + n</script>")
-    config = http_config(web.address)
+    log = tmp_path / "access.log"
+    config = http_config(web.address, listener={"access_log": {"output": str(log)}})
     if scheme == "https":
         with_tls(config, authority)
     page = run("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                "--ignore-certificate-errors", f"--user-data-dir={tmp_path}/profile", "--dump-dom",
                f"{scheme}://{lb(config).address}/index.html").decode()
     assert re.search(r"loaded (-?\d+)", page)[1] == str(images + scripts)
+    wait_until(lambda: len(log.read_text().splitlines()) > images + scripts, "a line of each request")
+    protocol = '"HTTP/2.0"' if scheme == "https" else '"HTTP/1.1"'
+    assert all(protocol in line for line in log.read_text().splitlines())
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

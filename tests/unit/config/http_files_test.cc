@@ -28,6 +28,7 @@ pools: {app: {servers: ["10.0.0.1:80"]}}
   EXPECT_EQ(web.http.limits.max_header_size, 32u * 1024);
   EXPECT_EQ(web.http.limits.max_uri_size, 8u * 1024);
   EXPECT_FALSE(web.http.limits.max_body_size);
+  EXPECT_EQ(web.http.limits.max_streams, 100u);
   EXPECT_EQ(web.timeouts.request_header, milliseconds(10'000));
   EXPECT_EQ(web.timeouts.request_body, milliseconds(30'000));
   EXPECT_EQ(web.timeouts.keep_alive, milliseconds(60'000));
@@ -56,6 +57,7 @@ listeners:
       connection_rate: 1000/s
       connection_rate_per_source: {rate: 5/s, burst: 50}
       request_rate_per_source: 600/m
+      max_streams: 7
     timeouts: {request_header: 5s, request_body: 6s, keep_alive: off, idle: 2m}
     trusted_proxies: [10.0.0.0/8]
     routes:
@@ -93,6 +95,7 @@ pools:
   EXPECT_EQ(limits.connections_per_source, 10u);
   EXPECT_EQ(limits.rate, (Rate{1'000, milliseconds(1'000), 1'000}));
   EXPECT_EQ(limits.rate_per_source, (Rate{5, milliseconds(1'000), 50}));
+  EXPECT_EQ(http.limits.max_streams, 7u);
   EXPECT_TRUE(http.trusted_proxies.contains(*Address::parse("10.1.2.3:80")));
   ASSERT_EQ(http.routes.size(), 3u);
   const HttpRoute& first = http.routes[0];

@@ -30,6 +30,7 @@ TEST(CloseReason, EachHasItsWordsAndTellsWhetherItCutsAStream) {
       {CloseReason::source_over_rate, "over the rate of its source", true},
       {CloseReason::over_rate, "over the listener's rate", true},
       {CloseReason::tls_failed, "no TLS handshake", false},
+      {CloseReason::protocol_error, "broke the rules of HTTP/2", false},
       {CloseReason::no_route, "no route", true},
       {CloseReason::no_server, "no server usable", true},
       {CloseReason::servers_full, "all servers at max_connections", true},
