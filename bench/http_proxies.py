@@ -19,6 +19,7 @@ class Setup:
     routes: int = 1  # hosts r0.bench.example, r1.bench.example, ...: all lead to the same servers
     users: int = 0  # who bring tokens
     asking: int = 1  # so many of them go on
+    http2: bool = False  # what clients speak, in clear with prior knowledge
 
 
 def hosts(setup):
@@ -39,6 +40,8 @@ def certificate(directory):
 def haproxy(build, directory, servers, setup, splice="# no splice"):
     lines = "\n".join(f"  server s{i} {server}" for i, server in enumerate(servers))
     tls = f" ssl crt {certificate(directory)[2]} alpn http/1.1" if setup.tls else ""
+    if setup.http2:
+        tls = tls.replace("alpn http/1.1", "alpn h2") if setup.tls else " proto h2"
     (directory / "hosts.map").write_text("".join(f"{host} servers\n" for host in hosts(setup)))
     route = (f"use_backend %[req.hdr(host),map({directory}/hosts.map)]" if setup.routes > 1
              else "default_backend servers")
@@ -78,7 +81,7 @@ def nginx(build, directory, servers, setup):
         cert, key, _ = certificate(directory)
         files = (f"ssl_certificate {cert}; ssl_certificate_key {key};\n"
                  "  ssl_session_cache shared:tls:10m;")
-    listen = f"listen 127.0.0.1:{LISTEN_PORT}{tls}"
+    listen = f"listen 127.0.0.1:{LISTEN_PORT}{tls}{' http2' if setup.http2 else ''}"
     names = hosts(setup) if setup.routes > 1 else ["_"]
     blocks = "\n".join(
         # The options of a socket are given once.
