@@ -35,6 +35,7 @@ Http2Session::Http2Session(HttpFrontend& frontend, Stream stream, const Address&
     : frontend_(frontend),
       stream_(std::move(stream)),
       reader_(*this, kHttp2Preface, frontend.config().http.limits.max_header_size + kHttp2MaxFrame),
+      sender_(frontend.worker().loop, stream_, writable_, *this),
       peer_(peer),
       since_ms_(now_ms()),
       head_since_ms_(since_ms_),
@@ -68,14 +69,14 @@ void Http2Session::end_turn() {
   if (at_ == At::ended) return;
   in_end_of_turn_ = true;
   if (std::exchange(has_resumed_, false)) deliver_held();
-  // Until the socket or the windows take no more: both call back, nobody else would.
-  while (flush() && pump()) {
-  }
+  sender_.send_all();
   if (std::exchange(has_blocked_, false)) wake_unblocked();
   sweep();
   in_end_of_turn_ = false;
-  if (has_resumed_ || (backlog() > 0 && stalled_since_ms_ == 0)) want_end_of_turn();
-  if (gone_) return end(CloseReason::client_reset);
+  bool is_unsent = !sender_.empty() && sender_.stalled_since_ms() == 0;
+  if (has_resumed_ || is_unsent) want_end_of_turn();
+  if (open_ == 0) sender_.release();
+  if (is_gone()) return end(CloseReason::client_reset);
   close_if_done();
 }
 
@@ -97,14 +98,14 @@ void Http2Session::timeouts_changed() {
 // heard of it (RFC 9113, 6.8).
 void Http2Session::announce_drain() {
   drain_since_ms_ = now_ms();
-  append_goaway(out_, kHttp2MaxStream, Http2Error::no_error, {});
-  append_ping(out_, kDrainPing, false);
+  append_goaway(sender_.out(), kHttp2MaxStream, Http2Error::no_error, {});
+  append_ping(sender_.out(), kDrainPing, false);
   want_end_of_turn();
 }
 
 Http2Fault Http2Session::on_ping(std::string_view opaque, bool is_ack) {
   if (!is_ack) {
-    append_ping(out_, opaque, true);
+    append_ping(sender_.out(), opaque, true);
     return spend(kPingCost);
   }
   if (opaque != kDrainPing || drain_since_ms_ == 0) return spend(kFrameCost);
@@ -113,7 +114,7 @@ Http2Fault Http2Session::on_ping(std::string_view opaque, bool is_ack) {
 }
 
 void Http2Session::go_away(Http2Error error, std::string_view why) {
-  append_goaway(out_, served_id_, error, why);
+  append_goaway(sender_.out(), served_id_, error, why);
   at_ = At::going;
   want_end_of_turn();
 }
@@ -131,7 +132,7 @@ void Http2Session::close_if_done() {
   if (at_ == At::ended || at_ == At::lingering) return;
   bool is_last = at_ == At::going || client_going_;
   if (is_last && open_ == 0) at_ = At::flushing;
-  if (at_ == At::flushing && out_.empty()) linger();
+  if (at_ == At::flushing && sender_.empty()) linger();
 }
 
 void Http2Session::linger() {
@@ -159,7 +160,7 @@ void Http2Session::on_timeout() {
   auto is_over = [now](int64_t since_ms, milliseconds limit) {
     return limit.count() > 0 && now >= since_ms + limit.count();
   };
-  if (stalled_since_ms_ != 0 && is_over(stalled_since_ms_, limits.send)) {
+  if (sender_.stalled_since_ms() != 0 && is_over(sender_.stalled_since_ms(), limits.send)) {
     return end(CloseReason::send_timeout);
   }
   if (at_ == At::lingering) return end(why_);
@@ -209,7 +210,7 @@ int64_t Http2Session::next_deadline_ms() const {
   auto consider = [&deadline_ms](int64_t since_ms, milliseconds limit) {
     if (limit.count() > 0) deadline_ms = std::min(deadline_ms, since_ms + limit.count());
   };
-  if (stalled_since_ms_ != 0) consider(stalled_since_ms_, limits.send);
+  if (sender_.stalled_since_ms() != 0) consider(sender_.stalled_since_ms(), limits.send);
   if (at_ == At::lingering) consider(since_ms_, milliseconds(kLinger_ms));
   if (at_ != At::open && at_ != At::going) return deadline_ms;
   if (in_head_) consider(head_since_ms_, limits.request_header);
@@ -227,7 +228,7 @@ int64_t Http2Session::next_deadline_ms() const {
 
 void Http2Session::end(CloseReason reason) {
   if (at_ == At::ended) return;
-  bool told = at_ == At::lingering || gone_;
+  bool told = at_ == At::lingering || is_gone();
   if (stream_.is_tls() && !told) (void)stream_.shutdown_write();
   at_ = At::ended;
   frontend_.cell().ended[static_cast<size_t>(reason)].add();

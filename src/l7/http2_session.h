@@ -14,6 +14,7 @@
 #include "l7/http2_budget.h"
 #include "l7/http2_hpack.h"
 #include "l7/http2_reader.h"
+#include "l7/http2_sender.h"
 #include "l7/http2_stream.h"
 #include "net/stream.h"
 #include "net/timeout_queue.h"
@@ -28,21 +29,20 @@ class Server;
 // its own, and sends what they answer, a frame of each in turn. What is sent in a turn leaves in
 // one write at its end.
 //
-// Bounds: max_streams exchanges at a time, and so many begun per turn; 68 KiB ready for the socket
-// and one frame, beyond which bodies wait; of a response one read per stream, as small as the
-// stream's window (body_room()); of requests' bodies kConnectionWindow in all. What costs us more
-// than it costs the client draws on budgets, and who has used one up is sent away. Ends in end(),
-// and never deletes itself. Worker thread; owned by its frontend.
+// Bounds: max_streams exchanges at a time, and 64 begun per turn; of bodies what a Http2Sender has
+// ready for the socket; of a response one read per stream, as small as the stream's window
+// (body_room()); of requests' bodies kConnectionWindow in all. What costs us more than it costs the
+// client draws on budgets, and who has used one up is sent away. Ends in end(), and never deletes
+// itself. Worker thread; owned by its frontend.
 class Http2Session final : public InSlab<Http2Session>,
                            public ListHook,
                            private Http2Frames,
+                           private Http2Sender::Owner,
                            private Timeout,
                            private TurnEnd {
  public:
   static constexpr int64_t kStreamWindow = 256 * 1024;
   static constexpr int64_t kConnectionWindow = 1024 * 1024;
-  // One read of a server and what frames it: with less, each read would pause the server.
-  static constexpr size_t kMostOut = 68 * 1024;
 
   // `stream` is past its handshake.
   Http2Session(HttpFrontend& frontend, Stream stream, const Address& peer, bool is_trusted);
@@ -61,11 +61,10 @@ class Http2Session final : public InSlab<Http2Session>,
   void send_body(Http2Stream& stream, const BodyPart& part);
   void reset(Http2Stream& stream, Http2Error error);
   void exchange_done(Http2Stream& stream);
-  size_t room(const Http2Stream& stream) const;
+  size_t room(const Http2Stream& stream) const { return sender_.room(stream); }
+  bool is_blocked(const Http2Stream& stream) const { return sender_.is_blocked(stream); }
   const TlsSession* tls() const { return stream_.tls(); }
-  bool is_gone() const { return gone_ || at_ == At::ended; }
-  // The socket takes no more at present.
-  bool is_congested() const { return backlog() >= kMostOut; }
+  bool is_gone() const { return gone_ || sender_.has_failed() || at_ == At::ended; }
   // The body of one is to go on.
   void wake() {
     has_resumed_ = true;
@@ -94,6 +93,8 @@ class Http2Session final : public InSlab<Http2Session>,
   Http2Fault on_goaway(uint32_t last_stream, Http2Error error) override;
   Http2Fault on_window_update(uint32_t stream, uint32_t increment) override;
   Http2Fault on_unknown_frame() override;
+  void on_sent(Http2Outgoing& stream) override;
+  void on_stalled() override;
   void on_timeout() override;
   void end_turn() override;
 
@@ -133,12 +134,7 @@ class Http2Session final : public InSlab<Http2Session>,
   // What goes (http2_session_out.cc).
   void on_writable();
   void send_first_settings();
-  void append_head(const Http2Stream& stream, const ResponseHead& head, bool end_stream);
-  void append_block(uint32_t stream, std::span<const Field> fields, bool end_stream);
-  size_t emit(Http2Stream& stream, std::string_view bytes, bool is_last);
-  bool emit_pending(Http2Stream& stream);
-  void emit_end(Http2Stream& stream);
-  bool pump();
+  void append_head(Http2Stream& stream, const ResponseHead& head, bool end_stream);
   void note_blocked(Http2Stream& stream);
   void wake_unblocked();
   void settle(Http2Stream& stream);
@@ -146,7 +142,6 @@ class Http2Session final : public InSlab<Http2Session>,
   void sweep();
   void give_up(Http2Stream& stream, Http2Error error, ExchangeEnd why);
   void give_up_all(ExchangeEnd why);
-  bool flush();
   void announce_drain();
   void go_away(Http2Error error, std::string_view why);
   void close_if_done();
@@ -158,11 +153,10 @@ class Http2Session final : public InSlab<Http2Session>,
   int64_t next_deadline_ms() const;
   void end_late_streams();
   int64_t now_ms() const;
-  size_t backlog() const { return out_.size() - out_at_; }
 
   static constexpr int64_t kFrameCost = 1;
   static constexpr int64_t kPingCost = 2;
-  static constexpr size_t kMostBacklog = 4 * kMostOut;
+  static constexpr size_t kMostBacklog = 4 * Http2Sender::kMostReady;
 
   HttpFrontend& frontend_;
   Stream stream_;
@@ -170,30 +164,23 @@ class Http2Session final : public InSlab<Http2Session>,
   IoEvent writable_;
   Http2Reader reader_;
   HpackDecoder decoder_;
-  HpackEncoder encoder_;
+  Http2Sender sender_;
   const Address peer_;
-  std::string in_;   // read, and left for the next turn
-  std::string out_;  // ready to be sent
-  size_t out_at_ = 0;
+  std::string in_;                                     // read, and left for the next turn
   std::vector<std::unique_ptr<Http2Stream>> streams_;  // by id
   std::vector<uint32_t> resets_;                       // the last ones that we reset
   size_t next_reset_ = 0;
-  size_t turn_of_ = 0;      // whose frame comes next
   size_t open_ = 0;         // streams that are not closed
-  size_t pending_ = 0;      // those with something to send
   uint32_t last_id_ = 0;    // of all that the client has begun
   uint32_t served_id_ = 0;  // of those that were not turned away with the connection
   uint32_t begun_ = 0;      // in this turn
-  int64_t send_window_ = kHttp2FirstWindow;
-  int64_t first_window_ = kHttp2FirstWindow;  // of a stream's response
   int64_t receive_window_ = kConnectionWindow;
   int64_t unacknowledged_ = 0;
   int64_t since_ms_;  // when the last stream ended, or the present state began
   int64_t head_since_ms_ = 0;
-  int64_t drain_since_ms_ = 0;    // the client was told that the end is near
-  int64_t stalled_since_ms_ = 0;  // the socket takes nothing; 0 = it does
-  Http2Budget frames_;            // that are of no use by themselves
-  Http2Budget wasted_;            // streams that end before their response, by the client's doing
+  int64_t drain_since_ms_ = 0;  // the client was told that the end is near
+  Http2Budget frames_;          // that are of no use by themselves
+  Http2Budget wasted_;          // streams that end before their response, by the client's doing
   CloseReason why_ = CloseReason::finished;
   At at_ = At::open;
   bool in_head_ = true;

@@ -29,6 +29,7 @@ Http2Fault flow_control_error(const char* why) {
 }  // namespace
 
 Http2Fault Http2Session::spend(int64_t tokens) {
+  frames_.earn(sender_.take_earned());
   if (frames_.spend(tokens, now_ms())) return {};
   return {Http2Error::enhance_your_calm, "too many frames to no purpose"};
 }
@@ -46,7 +47,7 @@ Http2Fault Http2Session::blame(Http2Stream& stream, Http2Error error) {
 
 // A stream that never was opened.
 Http2Fault Http2Session::blame(uint32_t id, Http2Error error) {
-  append_rst_stream(out_, id, error);
+  append_rst_stream(sender_.out(), id, error);
   remember_reset(id);
   return waste();
 }
@@ -87,7 +88,7 @@ Http2Fault Http2Session::on_setting(Http2Setting setting, uint32_t value) {
   if (Http2Fault fault = spend(kFrameCost)) return fault;
   switch (setting) {
     case Http2Setting::header_table_size:
-      encoder_.set_table_size(value);
+      sender_.set_table_size(value);
       return {};
     case Http2Setting::enable_push:
     case Http2Setting::enable_connect_protocol:
@@ -104,12 +105,12 @@ Http2Fault Http2Session::on_setting(Http2Setting setting, uint32_t value) {
 }
 
 Http2Fault Http2Session::set_first_window(uint32_t size) {
-  if (size > kHttp2MaxWindow) return flow_control_error("a window that is too large");
-  int64_t grown = size - first_window_;
-  first_window_ = size;
+  int64_t grown = 0;
+  if (!sender_.set_first_window(size, grown)) {
+    return flow_control_error("a window that is too large");
+  }
   for (auto& stream : streams_) {
-    stream->send_window += grown;
-    if (stream->send_window > kHttp2MaxWindow) {
+    if (!Http2Sender::grow(*stream, grown)) {
       return flow_control_error("a stream's window grows too large");
     }
   }
@@ -117,7 +118,7 @@ Http2Fault Http2Session::set_first_window(uint32_t size) {
 }
 
 Http2Fault Http2Session::on_settings_end() {
-  append_settings_ack(out_);
+  append_settings_ack(sender_.out());
   return spend(kSettingsCost);
 }
 
@@ -134,16 +135,14 @@ Http2Fault Http2Session::on_goaway(uint32_t, Http2Error) {
 Http2Fault Http2Session::on_window_update(uint32_t id, uint32_t increment) {
   if (id == 0) {
     if (increment == 0) return protocol_error("a window that grows by nothing");
-    send_window_ += increment;
-    if (send_window_ > kHttp2MaxWindow) return flow_control_error("the window grows too large");
+    if (!sender_.grow(increment)) return flow_control_error("the window grows too large");
     return spend(kFrameCost);
   }
   if (is_idle(id)) return protocol_error("WINDOW_UPDATE on an idle stream");
   Http2Stream* stream = find(id);
   if (stream == nullptr) return spend(kFrameCost);
   if (increment == 0) return blame(*stream, Http2Error::protocol_error);
-  stream->send_window += increment;
-  if (stream->send_window > kHttp2MaxWindow) {
+  if (!Http2Sender::grow(*stream, increment)) {
     return blame(*stream, Http2Error::flow_control_error);
   }
   return spend(kFrameCost);

@@ -44,7 +44,7 @@ void Http2Session::on_readable() {
 
 // Whoever takes nothing of what is said gets nothing more read.
 bool Http2Session::wants_bytes() const {
-  return (at_ == At::open || at_ == At::going) && !yields_ && backlog() < kMostBacklog;
+  return (at_ == At::open || at_ == At::going) && !yields_ && sender_.backlog() < kMostBacklog;
 }
 
 void Http2Session::read() {
@@ -155,7 +155,7 @@ Http2Fault Http2Session::on_request(const Http2Block& block) {
   if (at_ == At::open) served_id_ = block.stream;
   if (at_ != At::open || open_ >= limits.max_streams) {
     if (Http2Fault fault = skip(block)) return fault;
-    append_rst_stream(out_, block.stream, Http2Error::refused_stream);
+    append_rst_stream(sender_.out(), block.stream, Http2Error::refused_stream);
     remember_reset(block.stream);
     return spend(kRefusedCost);
   }
@@ -188,7 +188,7 @@ Http2Fault Http2Session::take_request(const Http2Block& block, Http2RequestReade
 }
 
 Http2Stream& Http2Session::open_stream(uint32_t id, bool remote_closed) {
-  streams_.push_back(std::make_unique<Http2Stream>(*this, id, first_window_, now_ms()));
+  streams_.push_back(std::make_unique<Http2Stream>(*this, id, sender_.first_window(), now_ms()));
   ++open_;
   Http2Stream& stream = *streams_.back();
   stream.remote_closed = remote_closed;
@@ -349,14 +349,14 @@ void Http2Session::give_back(Http2Stream* stream, size_t bytes) {
   auto size = static_cast<int64_t>(bytes);
   unacknowledged_ += size;
   if (unacknowledged_ >= kConnectionWindow / 2) {
-    append_window_update(out_, 0, static_cast<uint32_t>(unacknowledged_));
+    append_window_update(sender_.out(), 0, static_cast<uint32_t>(unacknowledged_));
     receive_window_ += std::exchange(unacknowledged_, 0);
     want_end_of_turn();
   }
   if (stream == nullptr || stream->closed || stream->remote_closed || stream->over) return;
   stream->unacknowledged += size;
   if (stream->unacknowledged < kStreamWindow / 2) return;
-  append_window_update(out_, stream->id, static_cast<uint32_t>(stream->unacknowledged));
+  append_window_update(sender_.out(), stream->id, static_cast<uint32_t>(stream->unacknowledged));
   stream->receive_window += std::exchange(stream->unacknowledged, 0);
   want_end_of_turn();
 }

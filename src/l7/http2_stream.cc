@@ -6,12 +6,11 @@
 
 namespace lb {
 
-Http2Stream::Http2Stream(Http2Session& owner, uint32_t number, int64_t window, int64_t now_ms)
-    : session(owner),
-      id(number),
-      send_window(window),
-      receive_window(Http2Session::kStreamWindow),
-      since_ms(now_ms) {}
+Http2Stream::Http2Stream(Http2Session& owner, uint32_t number, int64_t first_window, int64_t now_ms)
+    : session(owner), receive_window(Http2Session::kStreamWindow), since_ms(now_ms) {
+  id = number;
+  window = first_window;
+}
 
 Http2Stream::~Http2Stream() = default;
 
@@ -49,7 +48,7 @@ bool Http2Stream::is_gone() const {
 }
 
 bool Http2Stream::is_blocked() const {
-  return pending_size() > 0 || session.is_congested();
+  return session.is_blocked(*this);
 }
 
 // Later: calls to a codec never call back.

@@ -9,6 +9,7 @@
 #include "l7/exchange_ends.h"
 #include "l7/http2_frame.h"
 #include "l7/http2_request.h"
+#include "l7/http2_sender.h"
 
 namespace lb {
 
@@ -19,12 +20,10 @@ class Http2Session;
 // client does not take of a response (one read of its server), and what the exchange does not take
 // of a request's body (the stream's window). Its connection does the work (http2_session.h). Worker
 // thread; owned by its connection, which frees it at the end of a turn.
-struct Http2Stream final : public InSlab<Http2Stream>, public ClientStream {
-  Http2Stream(Http2Session& owner, uint32_t number, int64_t window, int64_t now_ms);
+struct Http2Stream final : public InSlab<Http2Stream>, public ClientStream, public Http2Outgoing {
+  Http2Stream(Http2Session& owner, uint32_t number, int64_t first_window, int64_t now_ms);
   ~Http2Stream();
 
-  // Of the response's body, what waits to be sent.
-  size_t pending_size() const { return pending.size() - pending_at; }
   // The request's next bytes are awaited from the client.
   bool awaits_body() const;
 
@@ -42,27 +41,19 @@ struct Http2Stream final : public InSlab<Http2Stream>, public ClientStream {
   void exchange_done() override;
 
   Http2Session& session;
-  const uint32_t id;
   std::unique_ptr<Exchange> exchange;  // until it is over
-  int64_t send_window;
   int64_t receive_window;
-  int64_t unacknowledged = 0;    // of the request's body: taken, and not yet given back as window
-  uint64_t length_left = 0;      // what the request's Content-Length still promises
-  int64_t since_ms;              // when the request's body made its last progress
-  int64_t stalled_since_ms = 0;  // the client takes nothing; 0 = it does, or nothing waits
-  std::string pending;           // of the response's body, not yet sent
-  size_t pending_at = 0;
-  std::string held;  // of the request's body, while it is paused
+  int64_t unacknowledged = 0;  // of the request's body: taken, and not yet given back as window
+  uint64_t length_left = 0;    // what the request's Content-Length still promises
+  int64_t since_ms;            // when the request's body made its last progress
+  std::string held;            // of the request's body, while it is paused
   std::unique_ptr<Http2TrailerReader> held_trailers;
-  std::unique_ptr<KeptRequest> trailers;  // of the response
   bool has_length = false;
   bool remote_closed = false;  // the client has sent all
   bool body_told = false;      // the exchange knows of the body's end
   bool paused = false;
   bool resumed = false;      // to go on with what is held, at the end of this turn
   bool head_sent = false;    // of the final response
-  bool end_due = false;      // the response is complete behind what is pending
-  bool end_sent = false;     // END_STREAM is
   bool was_blocked = false;  // the exchange has learnt that it is
   bool over = false;         // the exchange is
   bool closed = false;       // nothing more happens on it
