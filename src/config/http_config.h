@@ -137,8 +137,11 @@ struct HttpListenerConfig {
   friend bool operator==(const HttpListenerConfig&, const HttpListenerConfig&) = default;
 };
 
+enum class HttpProtocol : uint8_t { http1, http2 };
+
 // How a pool's servers are spoken to over HTTP.
 struct HttpPoolConfig {
+  HttpProtocol protocol = HttpProtocol::http1;
   std::chrono::milliseconds response_timeout{60'000};          // to its first byte
   std::chrono::milliseconds response_body_timeout{3'600'000};  // silence inside it
   std::chrono::milliseconds keep_alive{55'000};

@@ -52,8 +52,9 @@ void read_http_pool_timeouts(Section& section, HttpPoolConfig& http) {
 void read_http_pool(Section& section, HttpPoolConfig& http) {
   section.read("keep_alive_connections", http.keep_alive_connections,
                whole_number(0, kMostIdleConnections));
-  bool ignored = false;
-  section.read("protocol", ignored, one_of<bool>({{"http/1.1", true}}, {{"h2", kNotBuilt}}));
+  section.read(
+      "protocol", http.protocol,
+      one_of<HttpProtocol>({{"http/1.1", HttpProtocol::http1}, {"h2", HttpProtocol::http2}}));
 }
 
 }  // namespace lb::config

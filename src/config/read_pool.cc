@@ -143,8 +143,6 @@ void read_connection_keys(Section& section, Protocols here, PoolConfig& pool) {
 void read_tls(const Value& value, Protocols here, const Draft& draft, PoolConfig& pool) {
   if (here.any_of(kStreams)) {
     pool.tls = read_pool_tls(value, draft);
-    bool is_http = here.any_of(Protocol::http) && !here.any_of(Protocol::tcp);
-    if (pool.tls && is_http) pool.tls->alpn = {"http/1.1"};
   } else if (!value.is_off()) {
     value.error_at_key(fmt::format("does not apply: {}", kForStreams));
   }
@@ -175,6 +173,17 @@ void check_families(const Value& source, const PoolConfig& pool) {
     if (fits) continue;
     source.error(fmt::format("holds no {} address, so that server {} cannot be reached",
                              server.address.is_ipv4() ? "IPv4" : "IPv6", quote(server.name)));
+  }
+}
+
+// What is agreed on by ALPN. Connections that clients of tcp listeners share with nobody offer
+// nothing.
+void offer_protocol(Section& section, Protocols here, PoolConfig& pool) {
+  bool is_http2 = pool.http.protocol == HttpProtocol::http2;
+  if (!here.any_of(Protocol::tcp)) {
+    pool.tls->alpn = {is_http2 ? "h2" : "http/1.1"};
+  } else if (is_http2) {
+    section.find("protocol")->error("h2 by TLS needs a pool that no tcp listener uses");
   }
 }
 
@@ -231,6 +240,7 @@ void read_pool(const Value& value, Draft& draft) {
   read_send_proxy_protocol(section, here, pool);
   if (here.any_of(Protocol::http)) {
     read_http_pool(section, pool.http);
+    if (pool.tls) offer_protocol(section, here, pool);
   } else {
     section.does_not_apply({"keep_alive_connections", "protocol"}, kForHttp);
   }

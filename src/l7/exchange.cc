@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/uri_path.h"
+#include "l7/grpc.h"
 #include "l7/http_tools.h"
 #include "l7/route_actions.h"
 #include "l7/router.h"
@@ -61,6 +62,7 @@ void Exchange::begin(const BodyPart& part) {
   frontend_.cell().bytes_in.add(body_bytes_);
   hold(part);
   if (!prepare()) return;
+  is_grpc_ = pool().config().http.protocol == HttpProtocol::http2 && is_grpc(request_.head);
   follow(connector_.next(pool(), frontend_.worker(), key(pool())));
 }
 
@@ -159,9 +161,7 @@ void Exchange::follow(Connector::Step step) {
       if (pool().config().send_proxy_protocol != SendProxyProtocol::off) {
         return follow(connector_.connect(pool(), frontend_.worker(), key(pool())));
       }
-      if (auto kept =
-              frontend_.tools().servers.take(*connector_.server(), pool().tls(),
-                                             !body_done_ || !is_idempotent(request_.head.method))) {
+      if (auto kept = take_connection()) {
         lease_ = connector_.take_lease();
         return use(std::move(kept));
       }
@@ -189,16 +189,27 @@ void Exchange::on_turn() {
   }
 }
 
+// One that is there already.
+std::unique_ptr<ServerStream> Exchange::take_connection() {
+  const Server& server = *connector_.server();
+  ServerConnections& servers = frontend_.tools().servers;
+  if (pool().config().http.protocol == HttpProtocol::http2) {
+    return servers.share(server, pool().tls());
+  }
+  bool must_live = !body_done_ || !is_idempotent(request_.head.method);
+  return servers.take(server, pool().tls(), must_live);
+}
+
 void Exchange::begin_connect() {
-  connect_until_ms_ = now_ms() + pool().config().connect_timeout.count();
   lease_ = connector_.take_lease();
   use(frontend_.open_connection(*lease_.server(), connector_.take_fd(), pool(), origin_));
 }
 
-void Exchange::use(std::unique_ptr<ServerConnection> connection) {
+void Exchange::use(std::unique_ptr<ServerStream> connection) {
   server_ = std::move(connection);
   was_reused_ = server_->is_reused();
   state_ = was_reused_ ? State::awaiting : State::connecting;
+  connect_until_ms_ = now_ms() + pool().config().connect_timeout.count();
   stuck_ = false;
   queued_us_ = frontend_.worker().loop.now_us();
   connected_us_ = was_reused_ ? queued_us_ : 0;
@@ -213,7 +224,7 @@ void Exchange::use(std::unique_ptr<ServerConnection> connection) {
     return fail_attempt(error);
   }
   note_connected(false);
-  bool may_repeat = is_idempotent(request_.head.method) && held_.size() <= kMostHeld;
+  bool may_repeat = is_held_on() && held_.size() <= kMostHeld;
   if (!may_repeat && server_->has_written()) {
     held_whole_ = false;  // it will not be sent again
     held_.clear();
@@ -250,7 +261,7 @@ bool Exchange::is_unsent() const {
 void Exchange::hold(const BodyPart& part) {
   if (!held_whole_) return;
   bool fits = held_.size() + part.bytes.size() <= kMostHeld;
-  if (is_unsent() || (fits && is_idempotent(request_.head.method))) {
+  if (is_unsent() || (fits && is_held_on())) {
     held_.append(part.bytes);
     if (!part.is_last || part.trailers == nullptr) return;
     for (const Field& field : *part.trailers) {
@@ -331,6 +342,7 @@ void Exchange::on_response(ResponseHead& head, const BodyPart& part) {
   take_load_report(head);
   if (pool().is_sticky()) note_cookies(head);
   note_response_time();
+  if (is_grpc_ && held_whole_ && says_unavailable(head, part) && repeat_call()) return;
   if (head.status == 101 && request_.head.upgrade.empty()) {
     close_server();
     return respond(502, ExchangeEnd::server_nonsense);

@@ -10,7 +10,7 @@
 #include "l7/exchange_record.h"
 #include "l7/forwarding.h"
 #include "l7/http_frontend.h"
-#include "l7/server_connection.h"
+#include "l7/server_stream.h"
 #include "l7/token_check.h"
 #include "l7/trace_context.h"
 #include "net/timeout_queue.h"
@@ -102,13 +102,16 @@ class Exchange final : public InSlab<Exchange>,
   const Server* last_server();
 
   void follow(Connector::Step step);
-  void use(std::unique_ptr<ServerConnection> connection);
+  void use(std::unique_ptr<ServerStream> connection);
+  std::unique_ptr<ServerStream> take_connection();
   void begin_connect();
   bool note_connected(bool ask);
   void note_response_time();
   void hold(const BodyPart& part);
   bool is_unsent() const;
   bool is_repeatable() const;
+  bool is_held_on() const;
+  bool repeat_call();
   void fail_attempt(int error);
   void respond(int status, ExchangeEnd why);
   void respond(ResponseHead& head, const BodyPart& part, ExchangeEnd why);
@@ -142,7 +145,7 @@ class Exchange final : public InSlab<Exchange>,
   Trailers held_trailers_;
   Lease lease_;
   Connector connector_{*this};
-  std::unique_ptr<ServerConnection> server_;
+  std::unique_ptr<ServerStream> server_;
   std::string_view asked_host_;
   std::string_view asked_path_;
   std::string_view asked_referer_;
@@ -166,6 +169,7 @@ class Exchange final : public InSlab<Exchange>,
   bool held_whole_ = true;    // held_ is all of the body so far
   bool stuck_ = false;        // its server is known to be the sticky key's
   bool cookie_is_old_ = false;
+  bool is_grpc_ = false;
   bool tried_stale_ = false;
   bool was_reused_ = false;
   bool response_done_ = false;

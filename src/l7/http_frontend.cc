@@ -109,18 +109,33 @@ HttpSession* HttpFrontend::longest_idle() {
   return longest != nullptr && !longest->has_spoken() ? longest : nullptr;
 }
 
-std::unique_ptr<ServerConnection> HttpFrontend::open_connection(Server& server, Fd fd,
-                                                                const Pool& pool,
-                                                                const RequestOrigin& origin) {
+std::unique_ptr<ServerStream> HttpFrontend::open_connection(Server& server, Fd fd, const Pool& pool,
+                                                            const RequestOrigin& origin) {
   auto tls = pool.open_tls(fd.get(), server);
-  auto connection = std::make_unique<ServerConnection>(
-      tools_, server, Stream(std::move(fd), std::move(tls)), pool.tls());
-  SendProxyProtocol version = pool.config().send_proxy_protocol;
-  if (version != SendProxyProtocol::off) {
-    connection->set_preface(version == SendProxyProtocol::v1
-                                ? proxy_header_v1(origin.peer, origin.local)
-                                : proxy_header_v2(origin.peer, origin.local));
+  Stream stream(std::move(fd), std::move(tls));
+  const HttpPoolConfig& rules = pool.config().http;
+  std::string preface;
+  switch (pool.config().send_proxy_protocol) {
+    case SendProxyProtocol::v1:
+      preface = proxy_header_v1(origin.peer, origin.local);
+      break;
+    case SendProxyProtocol::off:
+      break;
+    default:
+      preface = proxy_header_v2(origin.peer, origin.local);
+      break;
   }
+  if (rules.protocol == HttpProtocol::http2) {
+    Http2ServerConnection::Idle idle{rules.keep_alive_connections > 0, rules.keep_alive.count()};
+    auto shared = std::make_unique<Http2ServerConnection>(tools_, server, std::move(stream),
+                                                          pool.tls(), idle);
+    if (!preface.empty()) shared->set_preface(preface);
+    if (const auto& asked = keepalive()) shared->set_keepalive(*asked);
+    return tools_.servers.add(std::move(shared));
+  }
+  auto connection =
+      std::make_unique<ServerConnection>(tools_, server, std::move(stream), pool.tls());
+  if (!preface.empty()) connection->set_preface(std::move(preface));
   return connection;
 }
 

@@ -40,8 +40,8 @@ class HttpFrontend final : public StreamFrontend {
   // No further request is taken on a connection.
   bool is_draining() const { return draining_since_ms_ != 0; }
   int64_t draining_since_ms() const { return draining_since_ms_; }
-  std::unique_ptr<ServerConnection> open_connection(Server& server, Fd fd, const Pool& pool,
-                                                    const RequestOrigin& origin);
+  std::unique_ptr<ServerStream> open_connection(Server& server, Fd fd, const Pool& pool,
+                                                const RequestOrigin& origin);
   // The end of one.
   void exchange_over(const ExchangeRecord& record);
   // `still_counts`: somebody else calls end_of_count().

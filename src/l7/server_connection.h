@@ -12,6 +12,7 @@
 #include "l7/chunk_decoder.h"
 #include "l7/exchange_ends.h"
 #include "l7/http1_parser.h"
+#include "l7/server_stream.h"
 #include "net/event_loop.h"
 #include "net/socket.h"
 #include "net/stream.h"
@@ -30,7 +31,9 @@ struct HttpTools;
 // bytes come, into the worker's scratch, and stops while paused; keeps what the server refuses,
 // which is bounded by whoever stops giving it more. Worker thread; owned by its exchange, or by
 // ServerConnections while idle.
-class ServerConnection final : public InSlab<ServerConnection>, private Timeout {
+class ServerConnection final : public InSlab<ServerConnection>,
+                               public ServerStream,
+                               private Timeout {
  public:
   // `stream` may still be connecting.
   // `context` is what its TLS was made of; null in clear.
@@ -38,47 +41,37 @@ class ServerConnection final : public InSlab<ServerConnection>, private Timeout 
                    const TlsClientContext* context);
   ~ServerConnection() override;
 
-  Server& server() const { return server_; }
+  Server& server() const override { return server_; }
   const TlsClientContext* context() const { return context_; }
   // Bytes that come before the first request, ahead of TLS too; the connection serves only that
   // one.
   void set_preface(std::string bytes);
-  // Sends a request, whose response goes to `sink`. `keep`: the server may keep the connection.
-  void start(const RequestHead& head, bool keep, const BodyPart& part, ResponseSink& sink);
-  void send_body(const BodyPart& part);
-  // As ClientStream::body_pipe().
-  Pipe* body_pipe();
-  // No response is read until resume().
-  void pause();
-  void resume();
+  void start(const RequestHead& head, bool keep, const BodyPart& part, ResponseSink& sink) override;
+  void send_body(const BodyPart& part) override;
+  Pipe* body_pipe() override;
+  void pause() override;
+  void resume() override;
 
-  void set_keepalive(const Keepalive& keepalive);
-  // It has served a request before.
-  bool is_reused() const { return is_reused_; }
-  // The connection stands, as far as bytes have told; asks the kernel if `ask`.
-  bool is_through(bool ask);
-  // A connect that failed at once: its errno, else 0.
-  int failed_connect() const { return failed_connect_; }
-  // Bytes of the request wait for the server: no more until on_server_drained().
-  bool is_blocked() const { return !backlog_.empty() || pipe_.has_kept(); }
-  // It takes no more: what it is sent is lost.
-  bool is_broken() const { return write_broken_; }
+  void set_keepalive(const Keepalive& keepalive) override;
+  bool is_reused() const override { return is_reused_; }
+  bool is_through(bool ask) override;
+  int failed_connect() const override { return failed_connect_; }
+  bool is_blocked() const override { return !backlog_.empty() || pipe_.has_kept(); }
+  bool is_broken() const override { return write_broken_; }
   // Nothing has come since the last response, the connection's end neither.
   bool is_silent() const;
   // The last response had no body by its method or status, which not every server minds: before it
   // is used again look whether one came after all.
   bool is_doubtful() const { return is_doubtful_; }
-  // At least one byte of the present request is on its way.
-  bool has_written() const { return has_written_; }
-  uint64_t bytes_sent() const { return bytes_sent_; }
-  uint64_t bytes_received() const { return bytes_received_; }
+  bool has_written() const override { return has_written_; }
+  uint64_t bytes_sent() const override { return bytes_sent_; }
+  uint64_t bytes_received() const override { return bytes_received_; }
 
-  // Request and response are complete and nothing is left in between: another may follow.
-  bool is_reusable() const;
+  bool is_reusable() const override;
   // Waits for the next request, at most that long.
   void park(int64_t keep_alive_ms);
-  // Nobody's any more; closes now.
-  void close();
+  // Closes now.
+  void close() override;
 
  private:
   enum class At : uint8_t { idle, head, body, done, closed };

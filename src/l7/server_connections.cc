@@ -26,8 +26,44 @@ std::unique_ptr<ServerConnection> ServerConnections::take(const Server& server,
   return nullptr;
 }
 
-void ServerConnections::keep(std::unique_ptr<ServerConnection> connection, size_t limit,
+std::unique_ptr<ServerStream> ServerConnections::share(const Server& server,
+                                                       const TlsClientContext* context) {
+  auto found = shared_.find(&server);
+  if (found == shared_.end()) return nullptr;
+  for (auto& connection : found->second) {
+    if (connection->context() != context) {
+      connection->leave();
+    } else if (connection->has_room()) {
+      return connection->open();
+    }
+  }
+  return nullptr;
+}
+
+std::unique_ptr<ServerStream> ServerConnections::add(
+    std::unique_ptr<Http2ServerConnection> connection) {
+  Http2ServerConnection& added = *connection;
+  shared_[&added.server()].push_back(std::move(connection));
+  return added.open();
+}
+
+void ServerConnections::drop(Http2ServerConnection& connection) {
+  auto list = shared_.find(&connection.server());
+  if (list == shared_.end()) return;
+  auto found = std::find_if(list->second.begin(), list->second.end(),
+                            [&](const auto& one) { return one.get() == &connection; });
+  if (found == list->second.end()) return;
+  auto dropped = std::move(*found);
+  list->second.erase(found);
+  if (list->second.empty()) shared_.erase(list);
+  dropped->close();
+  tools_.worker.loop.retire(std::move(dropped));
+}
+
+// Only one of HTTP/1.1 is ever to be kept.
+void ServerConnections::keep(std::unique_ptr<ServerStream> used, size_t limit,
                              int64_t keep_alive_ms) {
+  std::unique_ptr<ServerConnection> connection(static_cast<ServerConnection*>(used.release()));
   if (limit == 0) {
     connection->close();
     tools_.worker.loop.retire(std::move(connection));
@@ -55,6 +91,16 @@ void ServerConnections::drop(ServerConnection& connection) {
 }
 
 void ServerConnections::forget(const Server* server) {
+  if (auto shared = shared_.find(server); shared != shared_.end()) {
+    for (auto& connection : shared->second) connection->leave();
+    std::erase_if(shared->second, [this](std::unique_ptr<Http2ServerConnection>& connection) {
+      if (!connection->is_idle()) return false;  // it ends with its last stream
+      connection->close();
+      tools_.worker.loop.retire(std::move(connection));
+      return true;
+    });
+    if (shared->second.empty()) shared_.erase(shared);
+  }
   auto found = idle_.find(server);
   if (found == idle_.end()) return;
   for (auto& connection : found->second) {
@@ -67,6 +113,9 @@ void ServerConnections::forget(const Server* server) {
 void ServerConnections::forget_unless(const std::function<bool(const Server*)>& stays) {
   std::vector<const Server*> gone;
   for (const auto& [server, list] : idle_) {
+    if (!stays(server)) gone.push_back(server);
+  }
+  for (const auto& [server, list] : shared_) {
     if (!stays(server)) gone.push_back(server);
   }
   for (const Server* server : gone) forget(server);

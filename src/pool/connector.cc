@@ -221,11 +221,21 @@ Connector::Step Connector::connect_again(Lease lease, const Pool& pool, WorkerCo
 
 Connector::Step Connector::broken(Lease lease, const Pool& pool, WorkerContext& worker,
                                   const WorkKey& key) {
-  last_error_ = ECONNRESET;
-  want_.tried.push_back(lease.server());
   count_failure(*lease.server(), pool.config(), worker);
+  if (!may_go_elsewhere(pool, worker)) return Step::no_server;
+  return elsewhere(std::move(lease), pool, worker, key);
+}
+
+bool Connector::may_go_elsewhere(const Pool& pool, WorkerContext& worker) {
+  last_error_ = ECONNRESET;
+  return may_retry(pool, worker);
+}
+
+Connector::Step Connector::elsewhere(Lease lease, const Pool& pool, WorkerContext& worker,
+                                     const WorkKey& key) {
+  want_.tried.push_back(lease.server());
   lease.reset();
-  return may_retry(pool, worker) ? pick(pool, worker, key) : Step::no_server;
+  return pick(pool, worker, key);
 }
 
 Connector::Step Connector::failed(int error, Lease lease, const Pool& pool, WorkerContext& worker,

@@ -83,6 +83,10 @@ class Connector {
   Step connect_again(Lease lease, const Pool& pool, WorkerContext& worker, const WorkKey& key);
   // The server broke off after the connect, which is not held against it here; goes on as next().
   Step broken(Lease lease, const Pool& pool, WorkerContext& worker, const WorkKey& key);
+  // The server says that it has not taken the work. Whether there may be another try, by
+  // elsewhere(); else what it says is the last word.
+  bool may_go_elsewhere(const Pool& pool, WorkerContext& worker);
+  Step elsewhere(Lease lease, const Pool& pool, WorkerContext& worker, const WorkKey& key);
 
   const Server* server() const { return lease_.server(); }
   // Of the last try; it may be gone by now.

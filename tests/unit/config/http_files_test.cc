@@ -82,7 +82,7 @@ pools:
     servers: ["10.0.0.1:80"]
     balance: hash
     hash_on: "header:X-User"
-    protocol: http/1.1
+    protocol: h2
     keep_alive_connections: 0
     timeouts: {connect: 1s, response: 2s, response_body: 3s, keep_alive: off}
   canary: {servers: ["10.0.0.2:80"]}
@@ -119,6 +119,7 @@ pools:
   EXPECT_EQ(app.hash_on, HashOn::header);
   EXPECT_EQ(app.hash_name, "X-User");
   EXPECT_EQ(app.http.keep_alive, milliseconds(0));
+  EXPECT_EQ(app.http.protocol, HttpProtocol::http2);
 }
 
 TEST(HttpFiles, ARouteThatCanNeverMatchIsAWarning) {
