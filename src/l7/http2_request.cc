@@ -82,6 +82,8 @@ void Http2RequestReader::add_pseudo(std::string_view name, std::string_view valu
   } else if (name == ":path") {
     if (value.size() > limits_.uri) return refuse(414, "the target is too long");
     set(target_, value);
+  } else if (name == ":protocol") {
+    set(protocol_, value);
   } else if (name == ":authority") {
     // An empty one says nothing; some clients send it beside Host.
     if (has_authority_) return malformed("a pseudo-header stands there twice");
@@ -146,13 +148,27 @@ void Http2RequestReader::join_cookies() {
   kept_.head.fields.push_back({"cookie", joined, FieldId::cookie});
 }
 
-void Http2RequestReader::check_target() {
+// RFC 9113, 8.5, and RFC 8441, 4.
+void Http2RequestReader::check_connect() {
   RequestHead& head = kept_.head;
-  if (head.method_name.empty()) return malformed("no :method");
-  if (head.method == Method::connect) {
+  if (protocol_.empty()) {
     if (!scheme_.empty() || !target_.empty()) return malformed("CONNECT with a path or a scheme");
     return refuse(400, "CONNECT is not served");
   }
+  if (!equal_nocase(protocol_, "websocket")) return refuse(400, "an unknown :protocol");
+  if (has_length_) return malformed("a Content-Length of a CONNECT");
+  head.method = Method::get;
+  head.method_name = "GET";
+  head.upgrade = "websocket";
+}
+
+void Http2RequestReader::check_target() {
+  RequestHead& head = kept_.head;
+  if (head.method_name.empty()) return malformed("no :method");
+  bool connects = head.method == Method::connect;
+  if (!protocol_.empty() && !connects) return malformed(":protocol without CONNECT");
+  if (connects) check_connect();
+  if (is_refused()) return;
   if (scheme_.empty()) return malformed("no :scheme");
   if (!equal_nocase(scheme_, "http") && !equal_nocase(scheme_, "https")) {
     return malformed("an unknown scheme");
@@ -183,6 +199,8 @@ void Http2RequestReader::check_body(bool end_stream) {
   RequestHead& head = kept_.head;
   if (end_stream) {
     if (head.length > 0) malformed("a Content-Length without a body");
+  } else if (!head.upgrade.empty()) {
+    head.body = BodyKind::none;  // until the server has agreed
   } else if (has_length_) {
     head.body = head.length > 0 ? BodyKind::length : BodyKind::none;
   } else {

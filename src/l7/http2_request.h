@@ -20,7 +20,8 @@ enum class Http2Verdict : uint8_t {
 
 // Makes a request of the fields of a header block, as strictly as HTTP/1 is read (http1_parser.h):
 // what would mean something else, or something more, in the lines of HTTP/1 is malformed here. So
-// are fields that belong to one connection. Cookies in several fields become one again.
+// are fields that belong to one connection. Cookies in several fields become one again, and an
+// extended CONNECT for a WebSocket (RFC 8441) the GET that it would be in HTTP/1.
 //
 // What goes beyond the limits is counted and not kept. Reads one block; one thread.
 class Http2RequestReader {
@@ -43,6 +44,7 @@ class Http2RequestReader {
   void add_field(std::string_view name, std::string_view value);
   bool set(std::string_view& what, std::string_view value);
   void join_cookies();
+  void check_connect();
   void check_target();
   void check_authority();
   void check_body(bool end_stream);
@@ -62,6 +64,7 @@ class Http2RequestReader {
   size_t count_ = 0;
   std::string_view target_;
   std::string_view scheme_;
+  std::string_view protocol_;
   std::string_view host_;
   std::vector<std::string_view> cookies_;
   bool has_authority_ = false;

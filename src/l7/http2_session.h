@@ -110,10 +110,10 @@ class Http2Session final : public InSlab<Http2Session>,
   Http2Fault decode(std::string_view block, Visit visit);
   Http2Fault skip(const Http2Block& block);
   Http2Fault on_request(const Http2Block& block);
-  Http2Fault take_request(const Http2Block& block, Http2RequestReader& request,
-                          const RequestHead& head);
+  Http2Fault take_request(const Http2Block& block, Http2RequestReader& request, KeptRequest& kept);
   Http2Fault on_trailers(Http2Stream& stream, const Http2Block& block);
   Http2Stream& open_stream(uint32_t id, bool remote_closed);
+  void begin_tunnel(Http2Stream& stream, KeptRequest& kept);
   void begin_exchange(Http2Stream& stream, const RequestHead& head);
   void refuse(Http2Stream& stream, const RequestHead& head, const HttpRefusal& refusal);
   void log_refused(const RequestHead& head, const HttpRefusal& refusal, size_t bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base64url.h"
 #include "common/log.h"
 #include "l7/exchange.h"
 #include "l7/http2_session.h"
@@ -164,14 +165,15 @@ Http2Fault Http2Session::on_request(const Http2Block& block) {
   Http2Fault fault = decode(block.bytes, [&](std::string_view name, std::string_view value) {
     request.add(name, value);
   });
-  if (!fault) fault = take_request(block, request, kept->head);
+  if (!fault) fault = take_request(block, request, *kept);
   frontend_.tools().give_back(std::move(kept));
   if (++begun_ >= kStreamsPerTurn) reader_.stop();
   return fault;
 }
 
 Http2Fault Http2Session::take_request(const Http2Block& block, Http2RequestReader& request,
-                                      const RequestHead& head) {
+                                      KeptRequest& kept) {
+  const RequestHead& head = kept.head;
   Http2Verdict verdict = request.finish(block.end_stream);
   if (verdict == Http2Verdict::malformed || block.on_itself) {
     log_refused(head, request.refusal(), 0);
@@ -182,9 +184,21 @@ Http2Fault Http2Session::take_request(const Http2Block& block, Http2RequestReade
   if (verdict == Http2Verdict::refused) {
     refuse(stream, head, request.refusal());
   } else {
+    if (!head.upgrade.empty()) begin_tunnel(stream, kept);
     begin_exchange(stream, head);
   }
   return {};
+}
+
+// What HTTP/1 asks of a WebSocket's client beside. What it sends meanwhile waits for the server.
+void Http2Session::begin_tunnel(Http2Stream& stream, KeptRequest& kept) {
+  WorkerContext& worker = frontend_.worker();
+  const uint64_t random[2] = {worker.next_random(), worker.next_random()};
+  std::string key = encode_base64url({reinterpret_cast<const char*>(random), sizeof(random)});
+  std::replace(key.begin(), key.end(), '-', '+');
+  std::replace(key.begin(), key.end(), '_', '/');
+  kept.head.fields.push_back({"Sec-WebSocket-Key", kept.keep(key + "=="), FieldId::other});
+  stream.is_tunnel = stream.paused = true;
 }
 
 Http2Stream& Http2Session::open_stream(uint32_t id, bool remote_closed) {
@@ -199,7 +213,7 @@ void Http2Session::begin_exchange(Http2Stream& stream, const RequestHead& head) 
   RequestOrigin origin{peer_, {}, stream_.is_tls(), is_trusted_};
   if (frontend_.routes()->wants_local_address) origin.local = local_address(stream_.fd());
   // With a length of 0 the body's end is yet to come, but nobody need know.
-  stream.has_length = head.body != BodyKind::streamed;
+  stream.has_length = head.body != BodyKind::streamed && !stream.is_tunnel;
   stream.length_left = head.length;
   stream.body_told = head.body == BodyKind::none;
   stream.exchange = std::make_unique<Exchange>(frontend_, stream, origin, head);

@@ -26,6 +26,7 @@ void Http2Session::send_first_settings() {
   append_setting(settings, Http2Setting::initial_window_size, uint32_t{kStreamWindow});
   append_setting(settings, Http2Setting::max_header_list_size,
                  static_cast<uint32_t>(limits.max_header_size));
+  append_setting(settings, Http2Setting::enable_connect_protocol, 1);
   append_setting(settings, Http2Setting::no_rfc7540_priorities, 1);
   append_frame_header(sender_.out(),
                       {static_cast<uint32_t>(settings.size()), Http2Type::settings, 0, 0});
@@ -42,11 +43,12 @@ void Http2Session::append_head(Http2Stream& stream, const ResponseHead& head, bo
   auto digits = [](char* begin, char* end, uint64_t number) {
     return std::string_view(begin, std::to_chars(begin, end, number).ptr);
   };
-  fields.push_back({":status",
-                    digits(status, status + sizeof(status), static_cast<uint64_t>(head.status)),
-                    FieldId::other});
+  bool opens_tunnel = head.status == 101;
+  auto number = static_cast<uint64_t>(opens_tunnel ? 200 : head.status);
+  fields.push_back({":status", digits(status, status + sizeof(status), number), FieldId::other});
   for (const Field& field : head.fields) {
-    if (!is_of_connection(field.id)) fields.push_back(field);
+    bool is_told = !opens_tunnel || !equal_nocase(field.name, "sec-websocket-accept");
+    if (is_told && !is_of_connection(field.id)) fields.push_back(field);
   }
   if (head.length && !is_streamed(head) && head.status >= 200 && head.status != 204) {
     fields.push_back({"content-length", digits(length, length + sizeof(length), *head.length),
@@ -69,6 +71,12 @@ void Http2Session::send_response(Http2Stream& stream, const ResponseHead& head,
                                  const BodyPart& part) {
   if (stream.closed || is_gone()) return;
   stream.head_sent = true;
+  if (head.status == 101) {
+    stream.body_told = false;
+  } else if (stream.is_tunnel && head.status < 300) {
+    // To the client it would mean that the server has agreed.
+    return reset(stream, Http2Error::connect_error);
+  }
   bool has_trailers = part.trailers != nullptr && !part.trailers->empty();
   bool is_all = part.is_last && part.bytes.empty() && !has_trailers;
   append_head(stream, head, is_all);

@@ -15,7 +15,8 @@ Http2Stream::Http2Stream(Http2Session& owner, uint32_t number, int64_t first_win
 Http2Stream::~Http2Stream() = default;
 
 bool Http2Stream::awaits_body() const {
-  return exchange && !remote_closed && held.empty() && !paused && exchange->awaits_body();
+  return exchange && !is_tunnel && !remote_closed && held.empty() && !paused &&
+         exchange->awaits_body();
 }
 
 void Http2Stream::send_interim(const ResponseHead& head) {

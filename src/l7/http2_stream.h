@@ -48,6 +48,7 @@ struct Http2Stream final : public InSlab<Http2Stream>, public ClientStream, publ
   int64_t since_ms;            // when the request's body made its last progress
   std::string held;            // of the request's body, while it is paused
   std::unique_ptr<Http2TrailerReader> held_trailers;
+  bool is_tunnel = false;  // an extended CONNECT: its body begins with the response
   bool has_length = false;
   bool remote_closed = false;  // the client has sent all
   bool body_told = false;      // the exchange knows of the body's end

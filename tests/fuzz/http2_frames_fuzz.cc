@@ -31,7 +31,7 @@ void check_as_http1(const lb::RequestHead& head) {
   require(parser.size() == wire.size());
   require(again.method_name == head.method_name && again.authority == head.authority);
   require(again.path == head.path && again.query == head.query);
-  require(again.body == head.body && again.length == head.length && again.upgrade.empty());
+  require(again.body == head.body && again.length == head.length && again.upgrade == head.upgrade);
   require(again.fields.size() == head.fields.size());
   for (size_t i = 0; i < head.fields.size(); ++i) {
     require(again.fields[i].name == head.fields[i].name);

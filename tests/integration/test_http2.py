@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """HTTP/2 from clients: what real ones do, and what a server, the log and the metrics see of it."""
 
+import asyncio
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -210,3 +212,48 @@ def test_of_twenty_thousand_reset_requests_few_reach_a_server(lb, server):
     good.send(http2.head())
     assert good.answer() == (200, b"a")
     assert len(asked) < 500
+
+
+def test_a_browser_opens_a_websocket_on_its_http2_connection(lb, authority, tmp_path):
+    """RFC 8441: behind lb it is one of HTTP/1.1."""
+    websockets = pytest.importorskip("websockets")
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+    page = ("<!doctype html><script>s = new WebSocket('wss://' + location.host + '/socket');"
+            "s.onopen = () => s.send('first'); s.onmessage = e => s.send('again ' + e.data)</script>")
+    log = tmp_path / "access.log"
+
+    async def dialogue():
+        heard = asyncio.get_running_loop().create_future()
+
+        async def behaviour(connection, *_):
+            first = await connection.recv()
+            await connection.send(first)
+            heard.set_result((first, await connection.recv()))
+
+        async with websockets.serve(behaviour, "127.0.0.1", 0) as backend:
+            config = http_config("%s:%d" % backend.sockets[0].getsockname(), listener={
+                "tls": {"certificates": [authority.issue("http2", "app.example", "127.0.0.1")]},
+                "access_log": {"output": str(log)},
+                "routes": [{"match": {"path": "/socket"}, "pool": "back"},
+                           {"respond": {"status": 200, "body": page, "headers": {"Content-Type": "text/html"}}}]})
+            del config["listeners"]["front"]["pool"]
+            browser = await asyncio.create_subprocess_exec(
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--ignore-certificate-errors", f"--user-data-dir={tmp_path}/profile",
+                "--remote-debugging-port=0", f"https://{lb(config).address}/",
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                return await asyncio.wait_for(heard, 60)
+            finally:
+                browser.kill()
+                await browser.wait()
+
+    assert asyncio.run(dialogue()) == ("first", "again first")
+
+    def line():
+        lines = map(json.loads, log.read_text().splitlines())
+        return next((line for line in lines if line["uri"] == "/socket"), None)
+
+    told = wait_until(line, "a line of the WebSocket")
+    assert (told["protocol"], told["status"]) == ("HTTP/2.0", 101)

@@ -335,6 +335,42 @@ TEST_F(Http2SessionTest, MoreStreamsThanThereMayBeAreRefused) {
   EXPECT_EQ(peer->streams[7].reset, "");
 }
 
+TEST_F(Http2SessionTest, AWebSocketPasses) {
+  auto peer = connect();
+  peer->say(headers({{":method", "CONNECT"},
+                     {":protocol", "websocket"},
+                     {":scheme", "http"},
+                     {":path", "/chat"},
+                     {":authority", "a.example"},
+                     {"sec-websocket-version", "13"}},
+                    1, kGoesOn) +
+            data("early", 1, false));
+  Fd server = arrive();
+  std::string heard = hears(server);
+  EXPECT_TRUE(heard.starts_with("GET /chat HTTP/1.1\r\n")) << heard;
+  EXPECT_NE(heard.find("Connection: upgrade\r\nUpgrade: websocket\r\n"), std::string::npos);
+  EXPECT_NE(heard.find("==\r\n", heard.find("Sec-WebSocket-Key: ")), std::string::npos);
+  ASSERT_TRUE(peer->settle());
+  EXPECT_EQ(peer->their_settings[Http2Setting::enable_connect_protocol], 1u);
+  says(server,
+       "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+       "Sec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: chat\r\n\r\nhello");
+  ASSERT_TRUE(peer->until([&] { return peer->streams[1].body == "hello"; }));
+  EXPECT_EQ(peer->streams[1].status, 200);
+  EXPECT_EQ(peer->streams[1].fields, "sec-websocket-protocol: chat\n");
+  std::string said;
+  ASSERT_TRUE(run_until(rig_.loop, [&] {
+    receive(server.get(), said);
+    return said == "early";
+  }));
+  peer->say(data(" and late"));
+  ASSERT_TRUE(run_until(rig_.loop, [&] { return receive(server.get(), said) == 0; }));
+  EXPECT_EQ(said, "early and late");
+  server.reset();
+  ASSERT_TRUE(has_ended(*peer, 1));
+  EXPECT_TRUE(peer->streams[1].ended);
+}
+
 TEST_F(Http2SessionTest, AClientThatGivesUpEndsItsExchange) {
   auto peer = connect();
   peer->say(get() + get(3));
