@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The scenarios of HTTP/2: h2load for clients."""
+"""The scenarios of HTTP/2: h2load for clients, nghttpd for servers that speak it."""
 
 import contextlib
 import re
 import shutil
 import time
+from pathlib import Path
 
 import proxies
 from databases import Database
 from http_proxies import Setup
 from http_scenarios import Http
-from scenarios import Failed, NotHere, run_load
+from scenarios import SERVER_PORT, Failed, NotHere, run_load, started
 
 
 class H2load(Http, Database):
@@ -55,8 +56,38 @@ class H2load(Http, Database):
         return self.h2load(arguments, max(1000, int(self.requests_per_s * arguments.seconds)))
 
 
+class Grpc(H2load):
+    """What a unary call looks like on the wire: a message of 64 bytes there and back, then trailers."""
+
+    def __init__(self):
+        super().__init__("grpc-unary", STREAMS + "in clear, 2 servers of HTTP/2, messages of 64 B",
+                         Setup(http2=True, http2_servers=True), servers=2)
+
+    @contextlib.contextmanager
+    def prepared(self):
+        if shutil.which("nghttpd") is None:
+            raise NotHere("nghttpd is not installed")
+        with super().prepared():
+            yield
+
+    @contextlib.contextmanager
+    def servers(self, arguments, directory):
+        message = Path(directory, "message")
+        message.write_bytes(b"\0\0\0\0\x3b" + b"x" * 59)
+        self.options = ("-d", str(message), "-H", "content-type: application/grpc", "-H", "te: trailers")
+        with contextlib.ExitStack() as running:
+            ports = range(SERVER_PORT, SERVER_PORT + self.server_count)
+            for port in ports:
+                process = running.enter_context(started(
+                    ["nghttpd", "--no-tls", "-a", "127.0.0.1", "--echo-upload", "--trailer",
+                     "grpc-status: 0", str(port)], arguments.load_cpu))
+                proxies.wait_for_port(port, lambda: process.poll() is None, "nghttpd")
+            yield [f"127.0.0.1:{port}" for port in ports]
+
+
 STREAMS = "16 connections with 8 streams each, "
 SCENARIOS = {scenario.name: scenario for scenario in [
     H2load("h2-rps", STREAMS + "TLS 1.3, 8 servers of HTTP/1.1", Setup(tls=True, http2=True)),
     H2load("h2c-rps", STREAMS + "in clear, 8 servers of HTTP/1.1", Setup(http2=True)),
+    Grpc(),
 ]}

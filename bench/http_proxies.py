@@ -20,6 +20,7 @@ class Setup:
     users: int = 0  # who bring tokens
     asking: int = 1  # so many of them go on
     http2: bool = False  # what clients speak, in clear with prior knowledge
+    http2_servers: bool = False
 
 
 def hosts(setup):
@@ -38,7 +39,8 @@ def certificate(directory):
 
 
 def haproxy(build, directory, servers, setup, splice="# no splice"):
-    lines = "\n".join(f"  server s{i} {server}" for i, server in enumerate(servers))
+    proto = " proto h2" if setup.http2_servers else ""
+    lines = "\n".join(f"  server s{i} {server}{proto}" for i, server in enumerate(servers))
     tls = f" ssl crt {certificate(directory)[2]} alpn http/1.1" if setup.tls else ""
     if setup.http2:
         tls = tls.replace("alpn http/1.1", "alpn h2") if setup.tls else " proto h2"
@@ -83,10 +85,11 @@ def nginx(build, directory, servers, setup):
                  "  ssl_session_cache shared:tls:10m;")
     listen = f"listen 127.0.0.1:{LISTEN_PORT}{tls}{' http2' if setup.http2 else ''}"
     names = hosts(setup) if setup.routes > 1 else ["_"]
+    to_servers = "grpc_pass grpc://servers" if setup.http2_servers else "proxy_pass http://servers"
     blocks = "\n".join(
         # The options of a socket are given once.
         f"  server {{ {listen}{f' backlog={BACKLOG} reuseport so_keepalive=on' if i == 0 else ''}; "
-        f"server_name {name}; location / {{ proxy_pass http://servers; }} }}"
+        f"server_name {name}; location / {{ {to_servers}; }} }}"
         for i, name in enumerate(names))
     config = directory / "nginx.conf"
     config.write_text(f"""\
@@ -160,6 +163,7 @@ pools:
     balance: least_connections
     health_check: off
     keep_alive_connections: {KEPT}
+    protocol: {"h2" if setup.http2_servers else "http/1.1"}
     {sticky}
     servers:
 {lines}
