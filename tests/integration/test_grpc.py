@@ -65,4 +65,5 @@ def test_servers_that_are_gone_are_unavailable(lb, tmp_path):
     done = subprocess.run([*PYTHON, "-c", script, proxy.address], capture_output=True, timeout=100,
                           text=True, check=False)
     assert done.stdout == "UNAVAILABLE\n", done.stderr
-    assert json.loads(log.read_text().splitlines()[0])["status"] == 503
+    line = wait_until(lambda: log.read_text().splitlines(), "a line of the call")[0]
+    assert json.loads(line)["status"] == 503

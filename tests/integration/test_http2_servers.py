@@ -4,12 +4,14 @@
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 
 import pytest
-from lbtest import free_port, wait_until
+from lbtest import free_port, http2, wait_until
 from lbtest.connection import refuses
-from lbtest.http import asks, http_config, read_message, request
+from lbtest.http import asks, http_config, read_head, read_message, request
+from lbtest.http2 import frame, head
 from test_http2 import PRIOR, run
 from test_http_clients import curl
 
@@ -108,3 +110,62 @@ def test_a_server_that_is_killed_is_spoken_to_anew(lb, nghttpd, tmp_path):
     assert asks(client, path="/small").status == 503
     nghttpd(port=int(address.rpartition(":")[2]))
     assert asks(client, path="/small").body == b"some bytes"
+
+
+@pytest.mark.fast
+def test_a_server_that_goes_finishes_what_it_has_taken(lb, server):
+    backend = server()
+    client = http2.Client(lb(h2_config(backend, runtime={"workers": 1})).connect())
+    client.send(head(1), head(3, "POST", ends=False), frame(http2.DATA, http2.END_STREAM, 3, b"x"))
+    first = http2.Server(backend.accept())
+    assert {first.asked(), first.asked()} == {1, 3}
+    first.send(frame(http2.GOAWAY, payload=struct.pack(">II", 1, http2.NO_ERROR)))
+    second = http2.Server(backend.accept())
+    second.say(second.asked(), b"from the second")
+    assert client.answer(3) == (200, b"from the second")
+    client.send(head(5))
+    second.say(second.asked(), b"again")
+    assert client.answer(5) == (200, b"again")
+    first.say(1, b"from the first")
+    assert client.answer(1) == (200, b"from the first")
+    first.expect_end()
+
+
+@pytest.mark.fast
+def test_where_streams_run_out_there_is_another_connection(lb, server):
+    backend = server()
+    client = http2.Client(lb(h2_config(backend, runtime={"workers": 1})).connect())
+    client.send(head(1))
+    first = http2.Server(backend.accept(), http2.setting(http2.Server.MAX_STREAMS, 1))
+    first.until(http2.SETTINGS)
+    first.send(frame(http2.PING, payload=b"have you"))
+    first.until(http2.PING)
+    client.send(head(3))
+    second = http2.Server(backend.accept())
+    second.say(second.asked(), b"b")
+    assert client.answer(3) == (200, b"b")
+    first.say(1, b"a")
+    assert client.answer(1) == (200, b"a")
+
+
+@pytest.mark.fast
+def test_a_response_that_breaks_off_is_not_complete(lb, server):
+    backend = server()
+    proxy = lb(h2_config(backend, runtime={"workers": 1}))
+    one, other = http2.Client(proxy.connect()), proxy.connect()
+    one.send(head(1))
+    end = http2.Server(backend.accept())
+    end.say(end.asked(), b"half", ends=False)
+    end.send(frame(http2.RST_STREAM, 0, 1, struct.pack(">I", http2.INTERNAL_ERROR)))
+    assert one.answer(1) == http2.INTERNAL_ERROR
+    other.send(request())
+    end.say(end.asked(), b"half", ends=False)
+    assert read_head(other).status == 200
+    end.connection.close()
+    heard = b""
+    try:
+        while piece := other.socket.recv(65536):
+            heard += piece
+    except ConnectionResetError:
+        pass
+    assert not heard.endswith(b"0\r\n\r\n")

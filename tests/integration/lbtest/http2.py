@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/2 as a client of raw frames speaks it: header blocks without any table, right or wrong."""
+"""HTTP/2 as a client or a server of raw frames speaks it: header blocks without any table, right or wrong."""
 
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
-NO_ERROR, ENHANCE_YOUR_CALM = 0, 11
+NO_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 2, 7, 8, 11
 # Of a response's first field, as an index of the static table.
 STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
 
@@ -15,28 +15,43 @@ def frame(kind, flags=0, stream=0, payload=b""):
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def _text(text):
-    data = text.encode("latin-1")
-    assert len(data) < 127
-    return bytes([len(data)]) + data
+def text(string):
+    """A string as a header block has it."""
+    data = string.encode("latin-1")
+    if len(data) < 127:
+        return bytes([len(data)]) + data
+    size, left = b"\x7f", len(data) - 127
+    while left >= 128:
+        size, left = size + bytes([left % 128 + 128]), left // 128
+    return size + bytes([left]) + data
 
 
 def block(*fields):
-    return b"".join(b"\0" + _text(name) + _text(value) for name, value in fields)
+    return b"".join(b"\0" + text(name) + text(value) for name, value in fields)
+
+
+def request_fields(method="GET", path="/"):
+    return (":method", method), (":scheme", "http"), (":path", path), (":authority", "a.example")
 
 
 def head(stream=1, method="GET", path="/", fields=(), ends=True):
     """A request's HEADERS."""
-    pseudo = ((":method", method), (":scheme", "http"), (":path", path), (":authority", "a.example"))
-    return frame(HEADERS, END_HEADERS | (END_STREAM if ends else 0), stream, block(*pseudo, *fields))
+    return headers(stream, *request_fields(method, path), *fields, ends=ends)
 
 
-class Client:
-    """Over a Connection."""
+def headers(stream, *fields, ends=True):
+    return frame(HEADERS, END_HEADERS | (END_STREAM if ends else 0), stream, block(*fields))
 
-    def __init__(self, connection, first=frame(SETTINGS)):
+
+def setting(number, value):
+    return struct.pack(">HI", number, value)
+
+
+class End:
+    """One end of HTTP/2 over a Connection."""
+
+    def __init__(self, connection):
         self.connection = connection
-        connection.send(PREFACE + first)
 
     def send(self, *frames):
         self.connection.send(b"".join(frames))
@@ -58,6 +73,39 @@ class Client:
             if got[0] == kind and stream in (None, got[2]):
                 return got
         raise AssertionError("the connection ended")
+
+    def expect_end(self):
+        """Whatever is still said, it ends then, in whatever way."""
+        try:
+            while self.next():
+                pass
+        except ConnectionResetError:
+            pass
+
+
+class Server(End):
+    """A server's end: answers what it wants to. MAX_STREAMS is the setting that lb minds."""
+
+    MAX_STREAMS = 3
+
+    def __init__(self, connection, settings=b""):
+        super().__init__(connection)
+        assert connection.receive(len(PREFACE)) == PREFACE
+        self.send(frame(SETTINGS, payload=settings))
+
+    def asked(self):
+        """The stream of the next request."""
+        return self.until(HEADERS)[2]
+
+    def say(self, stream, body, ends=True):
+        self.send(headers(stream, (":status", "200"), ends=False),
+                  frame(DATA, END_STREAM if ends else 0, stream, body))
+
+
+class Client(End):
+    def __init__(self, connection, first=frame(SETTINGS)):
+        super().__init__(connection)
+        connection.send(PREFACE + first)
 
     def answer(self, stream=1):
         """(status, body) of a response, or the error of an RST_STREAM."""
