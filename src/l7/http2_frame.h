@@ -42,7 +42,6 @@ struct Http2Flag {
 };
 
 enum class Http2Setting : uint16_t {
-  header_table_size = 1,
   enable_push = 2,
   max_concurrent_streams = 3,
   initial_window_size = 4,

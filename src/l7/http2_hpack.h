@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
-#include <span>
-#include <string>
+#include <cstdint>
 #include <string_view>
 
-#include "l7/http_message.h"
-
-struct nghttp2_hd_deflater;
 struct nghttp2_hd_inflater;
 
 namespace lb {
@@ -29,23 +24,6 @@ class HpackDecoder {
 
  private:
   nghttp2_hd_inflater* inflater_ = nullptr;
-};
-
-// Writes them; likewise. One thread.
-class HpackEncoder {
- public:
-  HpackEncoder();
-  ~HpackEncoder();
-  HpackEncoder(const HpackEncoder&) = delete;
-  HpackEncoder& operator=(const HpackEncoder&) = delete;
-
-  // What the peer keeps at most.
-  void set_table_size(size_t size);
-  // Appends fields to a block, their names in lower case.
-  void encode(std::span<const Field> fields, std::string& out);
-
- private:
-  nghttp2_hd_deflater* deflater_ = nullptr;
 };
 
 }  // namespace lb

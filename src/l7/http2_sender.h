@@ -11,7 +11,7 @@
 #include "common/intrusive_list.h"
 #include "l7/exchange_ends.h"
 #include "l7/http2_frame.h"
-#include "l7/http2_hpack.h"
+#include "l7/http2_hpack_encoder.h"
 #include "l7/http_message.h"
 #include "net/event_loop.h"
 #include "net/stream.h"
@@ -77,7 +77,6 @@ class Http2Sender {
   bool grow(uint32_t increment);
   static bool grow(Http2Outgoing& stream, int64_t increment);
   int64_t first_window() const { return first_window_; }
-  void set_table_size(uint32_t size) { encoder_.set_table_size(size); }
 
   // How much of a stream's body would go at once.
   size_t room(const Http2Outgoing& stream) const;

@@ -311,9 +311,6 @@ Http2Fault Http2ServerConnection::on_goaway(uint32_t last, Http2Error error) {
 Http2Fault Http2ServerConnection::on_setting(Http2Setting setting, uint32_t value) {
   if (Http2Fault fault = spend(kFrameCost)) return fault;
   switch (setting) {
-    case Http2Setting::header_table_size:
-      sender_.set_table_size(value);
-      return {};
     case Http2Setting::max_concurrent_streams:
       most_streams_ = value;
       return {};

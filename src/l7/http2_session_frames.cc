@@ -87,9 +87,6 @@ Http2Fault Http2Session::on_reset(uint32_t id, Http2Error) {
 Http2Fault Http2Session::on_setting(Http2Setting setting, uint32_t value) {
   if (Http2Fault fault = spend(kFrameCost)) return fault;
   switch (setting) {
-    case Http2Setting::header_table_size:
-      sender_.set_table_size(value);
-      return {};
     case Http2Setting::enable_push:
     case Http2Setting::enable_connect_protocol:
     case Http2Setting::no_rfc7540_priorities:
