@@ -285,7 +285,7 @@ bool Worker::end_idle(const std::string& listener, Acceptor::Lack lack) {
 // Connections to servers go where descriptors are short: clients do not notice.
 size_t Worker::end_idle_here(const std::string& listener, Acceptor::Lack lack) {
   if (lack == Acceptor::Lack::descriptors && !http_.servers.empty()) {
-    http_.servers.forget_unless([](const Server*) { return false; });
+    http_.servers.end_idle();
   }
   size_t ended = 0;
   for (auto& [name, frontend] : frontends_) {

@@ -30,18 +30,18 @@ constexpr Http2Budget::Size kWasted{200, 10};
 
 }  // namespace
 
-Http2Session::Http2Session(HttpFrontend& frontend, Stream stream, const Address& peer,
-                           bool is_trusted)
+Http2Session::Http2Session(HttpFrontend& frontend, Stream stream, Http2Client client)
     : frontend_(frontend),
       stream_(std::move(stream)),
       reader_(*this, kHttp2Preface, frontend.config().http.limits.max_header_size + kHttp2MaxFrame),
       sender_(frontend.worker().loop, stream_, writable_, *this),
-      peer_(peer),
+      peer_(client.address),
+      is_trusted_(client.is_trusted),
+      place_(std::move(client.place)),
       since_ms_(now_ms()),
       head_since_ms_(since_ms_),
       frames_(kFrames, since_ms_),
-      wasted_(kWasted, since_ms_),
-      is_trusted_(is_trusted) {}
+      wasted_(kWasted, since_ms_) {}
 
 Http2Session::~Http2Session() = default;
 
@@ -228,6 +228,10 @@ int64_t Http2Session::next_deadline_ms() const {
 
 void Http2Session::end(CloseReason reason) {
   if (at_ == At::ended) return;
+  if (reason == CloseReason::no_room) {  // what may have come meanwhile was not served
+    append_goaway(sender_.out(), served_id_, Http2Error::no_error, {});
+    sender_.flush();
+  }
   bool told = at_ == At::lingering || is_gone();
   if (stream_.is_tls() && !told) (void)stream_.shutdown_write();
   at_ = At::ended;
@@ -243,6 +247,7 @@ void Http2Session::end(CloseReason reason) {
   stream_.close();
   readable_.disarm();
   writable_.disarm();
+  place_ = SourcePlace();
   frontend_.session_ended(*this);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/address.h"
 #include "common/intrusive_list.h"
 #include "common/slab.h"
 #include "l7/exchange_record.h"
@@ -16,14 +17,23 @@
 #include "l7/http2_reader.h"
 #include "l7/http2_sender.h"
 #include "l7/http2_stream.h"
+#include "net/socket.h"
 #include "net/stream.h"
 #include "net/timeout_queue.h"
+#include "pool/client_limits.h"
 #include "pool/close_reason.h"
 
 namespace lb {
 
 class HttpFrontend;
 class Server;
+
+// Who it is, or whom a balancer before us names.
+struct Http2Client {
+  Address address;
+  bool is_trusted = false;
+  SourcePlace place = {};
+};
 
 // One client's HTTP/2 connection (RFC 9113): cuts what comes into streams, each with an exchange of
 // its own, and sends what they answer, a frame of each in turn. What is sent in a turn leaves in
@@ -45,7 +55,7 @@ class Http2Session final : public InSlab<Http2Session>,
   static constexpr int64_t kConnectionWindow = 1024 * 1024;
 
   // `stream` is past its handshake.
-  Http2Session(HttpFrontend& frontend, Stream stream, const Address& peer, bool is_trusted);
+  Http2Session(HttpFrontend& frontend, Stream stream, Http2Client client);
   ~Http2Session() override;
 
   // Once, right after construction, with what was read of it; may end the session.
@@ -54,6 +64,10 @@ class Http2Session final : public InSlab<Http2Session>,
   // The listener has other timeouts, or is going.
   void timeouts_changed();
   void leave_server(const Server* server);
+  // How long it has been without a request; less than nothing where it is not.
+  int64_t idle_ms() const { return at_ == At::open && open_ == 0 ? now_ms() - since_ms_ : -1; }
+  // Something came that is yet to be read.
+  bool has_spoken() const { return yields_ || has_unread(stream_.fd()); }
 
   // For its streams.
   void send_interim(Http2Stream& stream, const ResponseHead& head);
@@ -166,6 +180,8 @@ class Http2Session final : public InSlab<Http2Session>,
   HpackDecoder decoder_;
   Http2Sender sender_;
   const Address peer_;
+  const bool is_trusted_;
+  SourcePlace place_;
   std::string in_;                                     // read, and left for the next turn
   std::vector<std::unique_ptr<Http2Stream>> streams_;  // by id
   std::vector<uint32_t> resets_;                       // the last ones that we reset
@@ -191,7 +207,6 @@ class Http2Session final : public InSlab<Http2Session>,
   bool has_resumed_ = false;   // or to go on with what they hold
   bool has_blocked_ = false;   // or whose exchanges wait until they can send
   bool in_end_of_turn_ = false;
-  const bool is_trusted_;
   bool gone_ = false;
   bool yields_ = false;            // in_ has more for the next turn
   bool read_wants_write_ = false;  // TLS

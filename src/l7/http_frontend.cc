@@ -21,6 +21,22 @@ constexpr size_t kLookedAt = 32;
 // Whoever was served less long ago may just be asking again.
 constexpr int64_t kIdleEnough_ms = 200;
 
+// Next time others are looked at: these go to the list's end.
+template <typename Session>
+bool end_longest_idle(IntrusiveList<Session>& sessions) {
+  Session* longest = nullptr;
+  for (size_t i = std::min(kLookedAt, sessions.size()); i > 0; --i) {
+    Session& session = sessions.front();
+    sessions.remove(session);
+    sessions.push_back(session);
+    if (session.idle_ms() < kIdleEnough_ms) continue;
+    if (longest == nullptr || session.idle_ms() > longest->idle_ms()) longest = &session;
+  }
+  if (longest == nullptr || longest->has_spoken()) return false;
+  longest->end(CloseReason::no_room);
+  return true;
+}
+
 }  // namespace
 
 HttpFrontend::HttpFrontend(HttpTools& tools, FrontendPlan first)
@@ -88,25 +104,10 @@ void HttpFrontend::end_sessions(CloseReason reason) {
 
 size_t HttpFrontend::end_idle(size_t most) {
   size_t ended = 0;
-  for (; ended < most; ++ended) {
-    HttpSession* session = longest_idle();
-    if (session == nullptr) break;
-    session->end(CloseReason::no_room);
+  while (ended < most && (end_longest_idle(sessions_) || end_longest_idle(http2_sessions_))) {
+    ++ended;
   }
   return ended;
-}
-
-// Next time others are looked at: these go to the list's end.
-HttpSession* HttpFrontend::longest_idle() {
-  HttpSession* longest = nullptr;
-  for (size_t i = std::min(kLookedAt, sessions_.size()); i > 0; --i) {
-    HttpSession& session = sessions_.front();
-    sessions_.remove(session);
-    sessions_.push_back(session);
-    if (session.idle_ms() < kIdleEnough_ms) continue;
-    if (longest == nullptr || session.idle_ms() > longest->idle_ms()) longest = &session;
-  }
-  return longest != nullptr && !longest->has_spoken() ? longest : nullptr;
 }
 
 std::unique_ptr<ServerStream> HttpFrontend::open_connection(Server& server, Fd fd, const Pool& pool,
@@ -170,9 +171,9 @@ void HttpFrontend::session_ended(Http2Session& session) {
   end_count();
 }
 
-void HttpFrontend::change_to_http2(HttpSession& session, Stream stream, const Address& peer,
-                                   bool is_trusted, std::string_view received) {
-  auto next = std::make_unique<Http2Session>(*this, std::move(stream), peer, is_trusted);
+void HttpFrontend::change_to_http2(HttpSession& session, Stream stream, Http2Client client,
+                                   std::string_view received) {
+  auto next = std::make_unique<Http2Session>(*this, std::move(stream), std::move(client));
   sessions_.remove(session);
   worker().loop.retire(std::unique_ptr<HttpSession>(&session));
   http2_sessions_.push_back(*next);

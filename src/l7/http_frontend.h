@@ -15,6 +15,7 @@
 namespace lb {
 
 class Http2Session;
+struct Http2Client;
 class HttpSession;
 
 // An HTTP listener on one worker: owns the clients' connections. Worker thread.
@@ -48,13 +49,12 @@ class HttpFrontend final : public StreamFrontend {
   void session_ended(HttpSession& session, bool still_counts);
   void session_ended(Http2Session& session);
   // Its client speaks HTTP/2, and has said so far what was `received`.
-  void change_to_http2(HttpSession& session, Stream stream, const Address& peer, bool is_trusted,
+  void change_to_http2(HttpSession& session, Stream stream, Http2Client client,
                        std::string_view received);
 
  private:
   void begin_session(Fd client, const Address& peer) override;
   void take_routes(std::shared_ptr<const ProtocolPlan> plan);
-  HttpSession* longest_idle();
 
   HttpTools& tools_;
   std::shared_ptr<const RouteTable> routes_;

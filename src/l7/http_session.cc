@@ -7,7 +7,7 @@
 
 #include "common/log.h"
 #include "l7/exchange.h"
-#include "l7/http2_frame.h"
+#include "l7/http2_session.h"
 #include "l7/http_frontend.h"
 #include "l7/http_session_work.h"
 #include "net/socket.h"
@@ -138,7 +138,8 @@ void HttpSession::become_http2(std::string_view received) {
   frontend_.worker().timeouts.clear(*this);
   readable_.disarm();
   if (work_) work_->writable.disarm();
-  frontend_.change_to_http2(*this, std::move(stream_), peer_, is_trusted_, received);
+  frontend_.change_to_http2(*this, std::move(stream_), {peer_, is_trusted_, std::move(place_)},
+                            received);
 }
 
 // Also those that TLS holds already.

@@ -93,8 +93,21 @@ void ServerConnections::drop(ServerConnection& connection) {
 void ServerConnections::forget(const Server* server) {
   if (auto shared = shared_.find(server); shared != shared_.end()) {
     for (auto& connection : shared->second) connection->leave();
+  }
+  end_idle(server);  // the others end with their last streams
+}
+
+void ServerConnections::end_idle() {
+  std::vector<const Server*> all;
+  for (const auto& [server, list] : idle_) all.push_back(server);
+  for (const auto& [server, list] : shared_) all.push_back(server);
+  for (const Server* server : all) end_idle(server);
+}
+
+void ServerConnections::end_idle(const Server* server) {
+  if (auto shared = shared_.find(server); shared != shared_.end()) {
     std::erase_if(shared->second, [this](std::unique_ptr<Http2ServerConnection>& connection) {
-      if (!connection->is_idle()) return false;  // it ends with its last stream
+      if (!connection->is_idle()) return false;
       connection->close();
       tools_.worker.loop.retire(std::move(connection));
       return true;

@@ -34,12 +34,16 @@ class ServerConnections {
   void drop(ServerConnection& connection);
   void drop(Http2ServerConnection& connection);
   void forget(const Server* server);
+  // Those that are of use to nobody at the moment.
+  void end_idle();
   // Forgets the servers for which `stays(server)` does not hold.
   void forget_unless(const std::function<bool(const Server*)>& stays);
   bool empty() const { return idle_.empty() && shared_.empty(); }
   size_t idle(const Server& server) const;
 
  private:
+  void end_idle(const Server* server);
+
   HttpTools& tools_;
   // The most recent one last.
   std::unordered_map<const Server*, std::vector<std::unique_ptr<ServerConnection>>> idle_;

@@ -12,6 +12,7 @@ import threading
 import pytest
 from lbtest import http2, wait_until
 from lbtest.http import http_config, names_itself_in_http, response, serves, tells_what_it_got
+from lbtest.http2 import head
 from test_http_clients import curl, files  # noqa: F401 (files is a fixture)
 
 PRIOR = "--http2-prior-knowledge"
@@ -27,7 +28,7 @@ def run(*command):
 def test_a_server_sees_a_request_of_http1(lb, server):
     proxy = lb(http_config(server(tells_what_it_got())))
     client = http2.Client(proxy.connect())
-    client.send(http2.head(1, "POST", "/x?y=z", [("x-mine", "1"), ("cookie", "a=1"), ("cookie", "b=2")],
+    client.send(head(1, "POST", "/x?y=z", [("x-mine", "1"), ("cookie", "a=1"), ("cookie", "b=2")],
                            ends=False), http2.frame(http2.DATA, http2.END_STREAM, 1, b"hello"))
     status, body = client.answer()
     told = body.decode().split("\n")
@@ -48,7 +49,7 @@ def test_many_streams_share_a_connection(lb, server):
 
     proxy = lb(http_config(server(serves(answer))))
     client = http2.Client(proxy.connect())
-    client.send(http2.head(1, path="/slow"), *(http2.head(2 * i + 3, path=f"/{i}") for i in range(50)))
+    client.send(head(1, path="/slow"), *(head(2 * i + 3, path=f"/{i}") for i in range(50)))
     seen = {}
     while len(seen) < 50:
         kind, _, stream, payload = client.next()
@@ -143,9 +144,9 @@ def test_the_log_tells_the_protocol(lb, server, tmp_path):
     log = tmp_path / "access.log"
     proxy = lb(http_config(server(names_itself_in_http("a")), listener={"access_log": {"output": str(log)}}))
     client = http2.Client(proxy.connect())
-    client.send(http2.head(1, path="/here"))
+    client.send(head(1, path="/here"))
     assert client.answer() == (200, b"a")
-    client.send(http2.head(3, fields=[("Bad", "x")]))
+    client.send(head(3, fields=[("Bad", "x")]))
     assert client.answer(3) == 1
     lines = wait_until(lambda: len(log.read_text().splitlines()) == 2 and log.read_text().splitlines(),
                        "two lines")
@@ -163,7 +164,7 @@ def test_a_response_that_breaks_off_is_not_complete(lb, server):
 
     proxy = lb(http_config(server(cuts)))
     client = http2.Client(proxy.connect())
-    client.send(http2.head())
+    client.send(head())
     assert client.answer() == 2  # INTERNAL_ERROR
 
 
@@ -178,7 +179,7 @@ def test_a_drain_loses_no_request(lb, server):
 
     proxy = lb(http_config(server(serves(answer)), runtime={"drain_timeout": "20s"}))
     client = http2.Client(proxy.connect())
-    client.send(http2.head())
+    client.send(head())
     assert arrived.wait(10)
     proxy.signal(signal.SIGTERM)
     assert client.until(http2.GOAWAY)[3][:4] == b"\x7f\xff\xff\xff"
@@ -190,6 +191,37 @@ def test_a_drain_loses_no_request(lb, server):
     client.connection.expect_eof()
     client.connection.close()
     assert proxy.wait_end() == 0
+
+
+def served(proxy):
+    """A client that got its answer, or nothing."""
+    try:
+        client = http2.Client(proxy.connect())
+        client.send(head())
+        return client if client.answer() == (200, b"a") else None
+    except (OSError, AssertionError):
+        return None
+
+
+@pytest.mark.fast
+def test_a_source_has_so_many_connections_at_a_time(lb, server):
+    proxy = lb(http_config(server(names_itself_in_http("a")),
+                           listener={"limits": {"max_connections_per_source": 2}}))
+    kept = [served(proxy), served(proxy)]
+    assert all(kept)
+    assert served(proxy) is None
+    kept.pop().connection.close()
+    wait_until(lambda: served(proxy), "there is room again")
+
+
+@pytest.mark.fast
+def test_idle_connections_end_for_those_who_wait(lb, server):
+    proxy = lb(http_config(server(names_itself_in_http("a")), listener={"limits": {"max_connections": 3}},
+                           runtime={"workers": 1}))
+    idle = [served(proxy) for _ in range(3)]
+    assert all(idle)
+    assert all([served(proxy) for _ in range(3)])
+    assert [client.goaway() for client in idle] == [http2.NO_ERROR] * 3
 
 
 def test_a_browser_opens_a_websocket_on_its_http2_connection(lb, authority, tmp_path):
