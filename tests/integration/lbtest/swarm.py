@@ -213,6 +213,64 @@ class Garbage(_Program):
         return json.loads(self.end())
 
 
+class SlowClients(_Program):
+    """So many connections at a time, which are as slow as slowhttptest's three modes make them:
+    "headers" that never end, a "body" that hardly grows, a large answer that is hardly "read". Who is
+    thrown out comes back."""
+
+    def __init__(self, address, mode, count):
+        super().__init__("slow", address, mode, count)
+        assert self.read_line() == "all have come"
+
+    def results(self):
+        """how many were begun, how many of them lb ended"""
+        return json.loads(self.end())
+
+
+_SLOW = {
+    "headers": (b"GET / HTTP/1.1\r\nHost: a.example\r\n", b"X-More: more\r\n"),
+    "body": (b"POST /takes HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\n", b"a"),
+    "read": (b"GET /large HTTP/1.1\r\nHost: a.example\r\n\r\n", b""),
+}
+
+
+def _run_slow(address, mode, count, pause_s=0.5):
+    target, (first, more) = _address(address), _SLOW[mode]
+    connections, begun, ended = [], 0, 0
+
+    def begin():
+        nonlocal begun
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.settimeout(30)
+        raw.connect(target)
+        raw.send(first)
+        raw.setblocking(False)
+        begun += 1
+        return raw
+
+    def goes_on(raw):
+        try:
+            if more:
+                raw.send(more)
+            return raw.recv(32) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    for _ in range(count):
+        connections.append(begin())
+    print("all have come", flush=True)
+    while not select.select([sys.stdin], [], [], pause_s)[0]:
+        for i, raw in enumerate(connections):
+            if not goes_on(raw):
+                ended += 1
+                raw.close()
+                connections[i] = begin()
+    print(json.dumps({"begun": begun, "ended": ended}))
+
+
 # Real beginnings, which are then cut, repeated or spoiled.
 _BEGINNINGS = (
     b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
@@ -289,5 +347,6 @@ def _run_garbage(count, addresses, at_once=500, patience_s=0.2):
 if __name__ == "__main__":
     {"echo": lambda greeting: _run_echo(greeting),
      "short": lambda address, at_once, sources: _run_short(address, int(at_once), int(sources)),
+     "slow": lambda address, mode, count: _run_slow(address, mode, int(count)),
      "garbage": lambda count, *addresses: _run_garbage(int(count), addresses),
      }[sys.argv[1]](*sys.argv[2:])
