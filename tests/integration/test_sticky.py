@@ -140,16 +140,21 @@ def test_where_nobody_may_move_clients_of_a_server_that_is_gone_are_reset(lb, th
     assert homes(proxy) == first
 
 
-def test_the_least_recently_used_entries_go(lb, three):
-    # One worker: of two, one may see the end of a connection, which is a use, when others are long there.
-    def one_worker():
-        return {**config(three, max_entries=5), "runtime": {"workers": 1}}
+def test_the_least_recently_used_entries_go(lb, three, admin):
+    def with_admin():
+        return {**config(three, max_entries=5), "admin": {"address": admin.address}}
 
-    proxy = lb(one_worker())
-    first = homes(proxy)
+    def home(client):
+        """The end of a connection is a use, too: the next one comes after it."""
+        name = who_answers(proxy, client)
+        wait_until(lambda: all(one["activeConnections"] == 0 for one in admin.get("/api/servers").data), "its end")
+        return name
+
+    proxy = lb(with_admin())
+    first = {client: home(client) for client in CLIENTS}
     kept = CLIENTS[-5:]
     three["b"] = (three["b"][0], {"weight": 0})
-    proxy.reload(one_worker())
+    proxy.reload(with_admin())
     for client in kept:
         assert who_answers(proxy, client) == first[client], "also where b takes nobody new"
     newly_placed = [client for client in CLIENTS if client not in kept and first[client] == "b"]
