@@ -7,7 +7,7 @@ import ssl
 import subprocess
 
 import pytest
-from lbtest import Connection, echo, free_port, names_itself, sink, tcp_config
+from lbtest import Connection, echo, free_port, names_itself, sink, tcp_config, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -197,12 +197,14 @@ def test_a_listener_routes_by_source(lb, server):
 
 @pytest.mark.fast
 def test_open_connections_stay_when_routes_take_the_place_of_a_pool(lb, server):
-    config = sni_config(a=server(names_itself("a")), b=server(sink))
+    b = server(sink)
+    config = sni_config(a=server(names_itself("a")), b=b)
     routed = config["listeners"]["front"]
     plain = {"address": routed["address"], "pool": "b"}
     proxy = lb({**config, "listeners": {"front": plain}})
     before = proxy.connect()
     before.send(b"to a server that says nothing")
+    wait_until(lambda: b.connections == 1, "it is there")
     routed["routes"] = [{"match": {"source": "127.0.0.1"}, "pool": "a"}]
     proxy.reload(config)
     assert proxy.connect().receive_line() == b"a\n"
