@@ -154,7 +154,6 @@ void HttpSession::send(std::span<iovec> pieces) {
     if (written == size) return;
     if (sent.outcome != Transfer::Outcome::wants_read) now.writable.arm();
     now.stalled_since_ms = now_ms();
-    lower_deadline();
   }
   for (const iovec& one : pieces) {
     if (written >= one.iov_len) {
@@ -164,6 +163,7 @@ void HttpSession::send(std::span<iovec> pieces) {
     now.backlog.append(static_cast<const char*>(one.iov_base) + written, one.iov_len - written);
     written = 0;
   }
+  lower_deadline();
 }
 
 bool HttpSession::is_blocked() const {

@@ -3,6 +3,7 @@
 mixed up or looks complete and is not."""
 
 import threading
+import time
 
 import pytest
 from lbtest import in_background, wait_until
@@ -223,14 +224,22 @@ def test_slow_clients_are_told_so(lb, server):
     proxy.connect().expect_eof()
 
 
+LARGE = b"x" * 100_000_000  # more than all buffers on the way hold
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(LARGE), LARGE)
+
+
 @pytest.mark.fast
-def test_a_client_that_takes_nothing_is_given_up(lb, server):
+@pytest.mark.parametrize("said", [response(LARGE), CHUNKED], ids=["spliced", "copied"])
+def test_a_client_that_takes_nothing_is_given_up(lb, server, said):
     back = server()
     proxy = lb(http_config(back, listener={"timeouts": {"send": "300ms"}}))
     client = proxy.connect().send(request())
     end = back.accept()
     read_head(end)
-    sending = in_background(end.send, response(b"x" * 30_000_000))
+    end.send(said[:1_000])
+    client.receive(100)
+    time.sleep(0.2)  # what is watched at first is over
+    sending = in_background(end.send, said[1_000:])
     with pytest.raises(ConnectionError):
         sending.result()
     with pytest.raises(ConnectionResetError):
