@@ -1,7 +1,7 @@
 # lb_precompile(NAME [FLAGS FLAG...] [LINKS LIBRARY...] [HEADERS HEADER...]): with LB_PRECOMPILE, what
 # most files include, and HEADERS, are parsed once for all targets that say lb_precompiled(TARGET NAME).
-# FLAGS are those that these targets are compiled with besides the project's own. Off in the release
-# build, which therefore finds the file that forgot an #include.
+# FLAGS are those that these targets are compiled with besides the project's own. The file that forgot
+# an #include is found by scripts/lint, which parses each without them.
 function(lb_precompile name)
   cmake_parse_arguments(ARG "" "" "FLAGS;LINKS;HEADERS" ${ARGN})
   if(LB_PRECOMPILE)

@@ -27,7 +27,7 @@ def compile_flags():
         words = iter(shlex.split(entry["command"]))
         flags = []
         for word in words:
-            if word in ("-o", "-c"):
+            if word in ("-o", "-c", "-include"):  # what is precompiled stays out
                 next(words)
             elif not flags and "ccache" in word:
                 continue
