@@ -39,11 +39,11 @@ constexpr int kCannotRun = 127;  // as a shell says it
   for (int number = 1; number < SIGRTMIN; ++number) signal(number, SIG_DFL);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
-  for (const std::string& variable : request.environment) {
-    size_t equals = variable.find('=');
-    if (equals == std::string::npos) continue;
-    setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
-  }
+  const auto& [name, address, host, port] = request.server;
+  setenv("LB_SERVER_NAME", name.c_str(), 1);
+  setenv("LB_SERVER_ADDRESS", address.c_str(), 1);
+  setenv("LB_SERVER_HOST", host.c_str(), 1);
+  setenv("LB_SERVER_PORT", port.c_str(), 1);
   std::vector<char*> words;
   words.reserve(request.command.size() + 1);
   for (const std::string& word : request.command) words.push_back(const_cast<char*>(word.c_str()));

@@ -10,8 +10,7 @@ namespace {
 struct RequestHead {
   uint64_t id;
   int64_t deadline_ms;
-  uint32_t words;
-  uint32_t variables;
+  uint64_t words;
 };
 
 struct AnswerHead {
@@ -32,8 +31,8 @@ bool take_head(std::string_view& bytes, Head& head) {
   return true;
 }
 
-bool take_texts(std::string_view& bytes, uint32_t count, std::vector<std::string>& out) {
-  for (uint32_t i = 0; i < count; ++i) {
+bool take_texts(std::string_view& bytes, uint64_t count, std::vector<std::string>& out) {
+  for (uint64_t i = 0; i < count; ++i) {
     size_t end = bytes.find('\0');
     if (end == std::string_view::npos) return false;
     out.emplace_back(bytes.substr(0, end));
@@ -48,11 +47,11 @@ std::optional<std::string> to_bytes(const ScriptRequest& request) {
   std::string bytes;
   append_head(bytes, RequestHead{.id = request.id,
                                  .deadline_ms = request.deadline_ms,
-                                 .words = static_cast<uint32_t>(request.command.size()),
-                                 .variables = static_cast<uint32_t>(request.environment.size())});
-  for (const auto* texts : {&request.command, &request.environment}) {
-    for (const std::string& text : *texts) bytes.append(text).push_back('\0');
-  }
+                                 .words = request.command.size()});
+  auto append = [&](const std::string& text) { bytes.append(text).push_back('\0'); };
+  for (const std::string& word : request.command) append(word);
+  const auto& [name, address, host, port] = request.server;
+  for (const std::string* text : {&name, &address, &host, &port}) append(*text);
   if (bytes.size() > kMaxScriptMessage) return {};
   return bytes;
 }
@@ -68,7 +67,9 @@ std::optional<ScriptRequest> parse_script_request(std::string_view bytes) {
   if (!take_head(bytes, head) || head.words == 0) return {};
   ScriptRequest request{.id = head.id, .deadline_ms = head.deadline_ms};
   if (!take_texts(bytes, head.words, request.command)) return {};
-  if (!take_texts(bytes, head.variables, request.environment) || !bytes.empty()) return {};
+  std::vector<std::string> server;
+  if (!take_texts(bytes, 4, server) || !bytes.empty()) return {};
+  request.server = {server[0], server[1], server[2], server[3]};
   return request;
 }
 

@@ -14,12 +14,20 @@ namespace lb {
 
 inline constexpr size_t kMaxScriptMessage = 64 * 1024;
 
+// Whom a script checks.
+struct CheckedServer {
+  std::string name = {};
+  std::string address = {};  // "10.0.0.1:80"
+  std::string host = {};     // "10.0.0.1", or the path of a unix socket
+  std::string port = {};     // "80", empty for a unix socket
+};
+
 struct ScriptRequest {
   uint64_t id = 0;
   int64_t deadline_ms = 0;  // of monotonic_ms(), which all processes of a machine share
   std::vector<std::string> command = {};
-  std::vector<std::string> environment =
-      {};  // "NAME=value", besides what the process was started with
+  // The script finds it in variables. No others can be asked for: some are as good as a command.
+  CheckedServer server = {};
 };
 
 struct ScriptAnswer {

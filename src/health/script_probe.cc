@@ -15,18 +15,16 @@ class ScriptProbe final : public Probe {
       : runner_(runner), command_(config.command), timeout_(config.timeout) {
     const Address& address = target.address;
     bool is_ip = address.is_ip();
-    environment_ = {
-        "LB_SERVER_NAME=" + target.server,
-        "LB_SERVER_ADDRESS=" + address.to_string(),
-        "LB_SERVER_HOST=" + (is_ip ? address.ip_string() : std::string(address.unix_path())),
-        "LB_SERVER_PORT=" + (is_ip ? std::to_string(address.port()) : ""),
-    };
+    server_ = {.name = target.server,
+               .address = address.to_string(),
+               .host = is_ip ? address.ip_string() : std::string(address.unix_path()),
+               .port = is_ip ? std::to_string(address.port()) : ""};
   }
   ~ScriptProbe() override { cancel(); }
 
   void start(Callback done) override {
     running_ = runner_.run(
-        command_, environment_, timeout_,
+        command_, server_, timeout_,
         [done = std::move(done)](const ScriptRunner::Outcome& outcome) {
           done({.passed = outcome.passed, .made = outcome.ran, .detail = outcome.detail});
         });
@@ -39,7 +37,7 @@ class ScriptProbe final : public Probe {
   ScriptRunner& runner_;
   const std::vector<std::string> command_;
   const milliseconds timeout_;
-  std::vector<std::string> environment_;
+  CheckedServer server_;
   uint64_t running_ = 0;
 };
 

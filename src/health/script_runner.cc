@@ -28,9 +28,8 @@ ScriptRunner::~ScriptRunner() {
   writable_.disarm();
 }
 
-uint64_t ScriptRunner::run(const std::vector<std::string>& command,
-                           std::vector<std::string> environment, std::chrono::milliseconds timeout,
-                           Callback done) {
+uint64_t ScriptRunner::run(const std::vector<std::string>& command, CheckedServer server,
+                           std::chrono::milliseconds timeout, Callback done) {
   uint64_t id = ++last_id_;
   waiting_.emplace(id, std::move(done));
   if (process_.socket() < 0) {
@@ -40,7 +39,7 @@ uint64_t ScriptRunner::run(const std::vector<std::string>& command,
   auto bytes = to_bytes(ScriptRequest{.id = id,
                                       .deadline_ms = monotonic_ms() + timeout.count(),
                                       .command = command,
-                                      .environment = std::move(environment)});
+                                      .server = std::move(server)});
   if (!bytes) throw std::length_error("the configuration bounds commands");
   unsent_.push_back({id, std::move(*bytes)});
   on_writable();

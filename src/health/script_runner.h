@@ -29,7 +29,7 @@ class ScriptRunner {
 
   // Exit 0 passes. Calls back once, never from within run(), unless it is forgotten before. It is
   // killed after `timeout`, forgotten or not. Returns a number for forget().
-  uint64_t run(const std::vector<std::string>& command, std::vector<std::string> environment,
+  uint64_t run(const std::vector<std::string>& command, CheckedServer server,
                std::chrono::milliseconds timeout, Callback done);
   void forget(uint64_t id);
 

@@ -16,15 +16,13 @@
 #include <vector>
 
 #include "../loopback.h"
+#include "health/script_message.h"
 
 namespace lb {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::AnyOf;
-using testing::Eq;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::StartsWith;
 using Outcome = ScriptRunner::Outcome;
 using Words = std::vector<std::string>;
@@ -85,9 +83,9 @@ class ScriptRunnerTest : public testing::Test {
     runner_.emplace(loop_, std::move(*process));
   }
 
-  Outcome run(const Words& command, milliseconds timeout = kLong, Words environment = {}) {
+  Outcome run(const Words& command, milliseconds timeout = kLong, CheckedServer server = {}) {
     std::optional<Outcome> outcome;
-    runner_->run(command, std::move(environment), timeout, [&](const Outcome& o) { outcome = o; });
+    runner_->run(command, std::move(server), timeout, [&](const Outcome& o) { outcome = o; });
     EXPECT_FALSE(outcome) << "called back from within run()";
     EXPECT_TRUE(run_until(loop_, [&] { return outcome.has_value(); }));
     return outcome.value_or(Outcome{.detail = "no answer"});
@@ -252,12 +250,22 @@ TEST_F(ScriptRunnerTest, AScriptLeadsItsOwnGroupWithSignalsAsUsual) {
   EXPECT_EQ(sh("grep SigBlk /proc/$$/status | tr -d '\\t'").detail, "SigBlk:0000000000000000");
 }
 
-TEST_F(ScriptRunnerTest, AScriptHasTheVariablesThatItIsGiven) {
-  Outcome outcome =
-      run({"/bin/sh", "-c", "echo \"$LB_A|$LB_B|$1\"; test -n \"$PATH\"", "sh", "an argument"},
-          kLong, {"LB_A=one two", "LB_B=a=b"});
+TEST_F(ScriptRunnerTest, AScriptFindsItsServerInVariables) {
+  std::string script =
+      "echo \"$LB_SERVER_NAME|$LB_SERVER_ADDRESS|$LB_SERVER_HOST|$LB_SERVER_PORT|$1\";"
+      "test -n \"$PATH\"";
+  Outcome outcome = run({"/bin/sh", "-c", script, "sh", "an argument"}, kLong,
+                        {"one two", "a=b", "LD_PRELOAD=x", ""});
   EXPECT_TRUE(outcome.passed);
-  EXPECT_EQ(outcome.detail, "one two|a=b|an argument");
+  EXPECT_EQ(outcome.detail, "one two|a=b|LD_PRELOAD=x||an argument");
+}
+
+TEST(ScriptMessage, ARequestHasNoOtherVariables) {
+  auto bytes = to_bytes(ScriptRequest{.command = {"/bin/true"}, .server = {.name = "one"}});
+  ASSERT_TRUE(bytes && parse_script_request(*bytes));
+  for (std::string more : {"LD_PRELOAD=x", "LB_SERVER_NAME=x", ""}) {
+    EXPECT_FALSE(parse_script_request(*bytes + more + '\0')) << more;
+  }
 }
 
 TEST_F(ScriptRunnerTest, ManyRunAtOnceAndNoneWaitsForAnother) {
