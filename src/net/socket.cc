@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -174,6 +175,12 @@ size_t unsent_bytes(int fd) {
 bool has_unread(int fd) {
   int bytes = 0;
   return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+void discard_unread(int fd) {
+  std::array<char, 16 * 1024> block;
+  for (int i = 0; i < 4 && recv(fd, block.data(), block.size(), MSG_DONTWAIT) > 0; ++i) {
+  }
 }
 
 bool peer_has_closed(int fd) {

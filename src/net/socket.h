@@ -77,6 +77,8 @@ int connect_state(int fd);
 size_t unsent_bytes(int fd);
 // Bytes that came and were not read: closing with some resets the connection.
 bool has_unread(int fd);
+// Throws such bytes away, 64 KiB of them at most.
+void discard_unread(int fd);
 // The peer has finished or is gone, whatever it sent before and is not read yet.
 bool peer_has_closed(int fd);
 

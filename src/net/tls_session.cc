@@ -12,6 +12,7 @@
 #include <iterator>
 #include <utility>
 
+#include "net/socket.h"
 #include "net/tls_error.h"
 
 namespace lb {
@@ -149,8 +150,15 @@ Transfer TlsSession::handshake() {
     bool is_refused = transfer.outcome == Transfer::Outcome::failed;
     if (sent.outcome != Transfer::Outcome::done && !is_refused) transfer = sent;
   }
-  if (transfer.outcome == Transfer::Outcome::failed && origin_) origin_->handshake_failed();
+  if (transfer.outcome == Transfer::Outcome::failed) give_up();
   return transfer;
+}
+
+// The rest of what the peer sent at once is not read: closing would then reset the connection, and
+// the alert that says why might not arrive.
+void TlsSession::give_up() {
+  discard_unread(fd_);
+  if (origin_) origin_->handshake_failed();
 }
 
 void TlsSession::look_at_first(std::string_view received) {

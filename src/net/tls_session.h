@@ -97,6 +97,7 @@ class TlsSession {
   Transfer read_record(char* into, size_t size);
   Transfer after(int result);
   Transfer failed();
+  void give_up();
 
   const std::shared_ptr<const TlsOrigin> origin_;
   ssl_st* const ssl_;

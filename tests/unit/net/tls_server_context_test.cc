@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "net/socket.h"
 #include "tls_rig.h"
 
 #pragma GCC diagnostic ignored "-Wold-style-cast"  // in macros of OpenSSL
@@ -112,6 +113,7 @@ TEST(TlsServerContext, AClientThatSpeaksPlainTextIsToldApart) {
   ASSERT_GT(send(rig.client.fd(), "GET / HTTP/1.1\r\n\r\n", 18, 0), 0);
   EXPECT_EQ(rig.server.handshake().outcome, Outcome::failed);
   EXPECT_EQ(rig.server.reason(), "http request");
+  EXPECT_FALSE(has_unread(rig.server.fd())) << "closing would reset the connection";
 }
 
 struct Unusable {
