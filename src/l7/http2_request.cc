@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "l7/http2_hpack.h"
+
 namespace lb {
 
 namespace {

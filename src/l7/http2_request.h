@@ -89,11 +89,6 @@ class Http2TrailerReader {
   size_t count_ = 0;
 };
 
-// A field's share of a header list (RFC 9113, 6.5.2).
-constexpr size_t field_size(std::string_view name, std::string_view value) {
-  return name.size() + value.size() + 32;
-}
-
 // Why a field is malformed, whatever it says; or null.
 const char* check_http2_field(std::string_view name, std::string_view value);
 // Whether it belongs to one connection of HTTP/1 (RFC 9113, 8.2.2).

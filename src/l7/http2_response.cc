@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "l7/http1_parser.h"
+#include "l7/http2_hpack.h"
 #include "l7/http2_request.h"
 
 namespace lb {

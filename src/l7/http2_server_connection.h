@@ -98,8 +98,6 @@ class Http2ServerConnection final : public InSlab<Http2ServerConnection>,
   void note_through();
   void end_of_connect(int error);
   void append_head(Http2ServerStream& stream, const RequestHead& head, bool end_stream);
-  template <typename Visit>
-  Http2Fault decode(std::string_view block, Visit visit);
   Http2Fault on_response(Http2ServerStream& stream, const Http2Block& block);
   Http2Fault on_trailers(Http2ServerStream& stream, const Http2Block& block);
   void pass_on(Http2ServerStream& stream, std::string_view bytes, const Trailers* trailers);

@@ -99,31 +99,11 @@ void Http2ServerConnection::blame(Http2ServerStream& stream, Http2Error error) {
   fail(stream, has_head ? ServerFailure::broken : ServerFailure::nonsense, 0);
 }
 
-template <typename Visit>
-Http2Fault Http2ServerConnection::decode(std::string_view block, Visit visit) {
-  size_t size = 0;
-  while (true) {
-    std::string_view name;
-    std::string_view value;
-    switch (decoder_.next(block, name, value)) {
-      case HpackDecoder::Step::field:
-        size += field_size(name, value);
-        if (size > kMostBlock) return {Http2Error::enhance_your_calm, "a head that is too large"};
-        visit(name, value);
-        break;
-      case HpackDecoder::Step::end:
-        return {};
-      case HpackDecoder::Step::broken:
-        return {Http2Error::compression_error, "a header block that cannot be read"};
-    }
-  }
-}
-
 Http2Fault Http2ServerConnection::on_headers(const Http2Block& block) {
   if (is_unused(block.stream)) return protocol_error("HEADERS on an idle stream");
   Http2ServerStream* stream = find(block.stream);
   if (stream == nullptr) {  // we have given it up, which the server may not have heard of
-    return decode(block.bytes, [](std::string_view, std::string_view) {});
+    return decoder_.read(block.bytes, kMostBlock, [](std::string_view, std::string_view) {});
   }
   stream->received += block.bytes.size() + kHttp2FrameHeader;
   return stream->at == At::head ? on_response(*stream, block) : on_trailers(*stream, block);
@@ -133,8 +113,9 @@ Http2Fault Http2ServerConnection::on_response(Http2ServerStream& stream, const H
   auto kept = tools_.take_request();
   ResponseHead& head = tools_.response;
   Http2ResponseReader reader(*kept, head);
-  Http2Fault fault = decode(
-      block.bytes, [&](std::string_view name, std::string_view value) { reader.add(name, value); });
+  Http2Fault fault = decoder_.read(
+      block.bytes, kMostBlock,
+      [&](std::string_view name, std::string_view value) { reader.add(name, value); });
   if (fault) return fault;
   if (const char* why = reader.finish(stream.method, block.end_stream)) {
     log::debug("server {}/{}: HTTP/2: {}", server_.pool(), server_.name(), why);
@@ -156,9 +137,9 @@ Http2Fault Http2ServerConnection::on_response(Http2ServerStream& stream, const H
 
 Http2Fault Http2ServerConnection::on_trailers(Http2ServerStream& stream, const Http2Block& block) {
   auto trailers = std::make_unique<Http2TrailerReader>();
-  Http2Fault fault = decode(block.bytes, [&](std::string_view name, std::string_view value) {
-    trailers->add(name, value);
-  });
+  Http2Fault fault = decoder_.read(
+      block.bytes, kMostBlock,
+      [&](std::string_view name, std::string_view value) { trailers->add(name, value); });
   if (fault) return fault;
   bool is_short = stream.has_length && stream.length_left > 0;
   bool is_wrong = stream.remote_closed || !block.end_stream || trailers->why() != nullptr;

@@ -120,8 +120,7 @@ class Http2Session final : public InSlab<Http2Session>,
   void watch();
   void take(std::string_view bytes);
   void fail(const Http2Fault& fault);
-  template <typename Visit>
-  Http2Fault decode(std::string_view block, Visit visit);
+  size_t most_of_a_block() const;
   Http2Fault skip(const Http2Block& block);
   Http2Fault on_request(const Http2Block& block);
   Http2Fault take_request(const Http2Block& block, Http2RequestReader& request, KeptRequest& kept);

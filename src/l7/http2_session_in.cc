@@ -113,30 +113,13 @@ Http2Stream* Http2Session::find(uint32_t id) const {
   return is_it ? found->get() : nullptr;
 }
 
-template <typename Visit>
-Http2Fault Http2Session::decode(std::string_view block, Visit visit) {
-  size_t size = 0;
-  size_t most = kMostOversize * frontend_.config().http.limits.max_header_size;
-  while (true) {
-    std::string_view name;
-    std::string_view value;
-    switch (decoder_.next(block, name, value)) {
-      case HpackDecoder::Step::field:
-        size += field_size(name, value);
-        if (size > most) return {Http2Error::enhance_your_calm, "a head that is far too large"};
-        visit(name, value);
-        break;
-      case HpackDecoder::Step::end:
-        return {};
-      case HpackDecoder::Step::broken:
-        return {Http2Error::compression_error, "a header block that cannot be read"};
-    }
-  }
+size_t Http2Session::most_of_a_block() const {
+  return kMostOversize * frontend_.config().http.limits.max_header_size;
 }
 
 // For the tables alone, which both sides must keep alike.
 Http2Fault Http2Session::skip(const Http2Block& block) {
-  return decode(block.bytes, [](std::string_view, std::string_view) {});
+  return decoder_.read(block.bytes, most_of_a_block(), [](std::string_view, std::string_view) {});
 }
 
 Http2Fault Http2Session::on_headers(const Http2Block& block) {
@@ -162,9 +145,9 @@ Http2Fault Http2Session::on_request(const Http2Block& block) {
   }
   auto kept = frontend_.tools().take_request();
   Http2RequestReader request(*kept, {limits.max_uri_size, limits.max_header_size});
-  Http2Fault fault = decode(block.bytes, [&](std::string_view name, std::string_view value) {
-    request.add(name, value);
-  });
+  Http2Fault fault = decoder_.read(
+      block.bytes, most_of_a_block(),
+      [&](std::string_view name, std::string_view value) { request.add(name, value); });
   if (!fault) fault = take_request(block, request, *kept);
   frontend_.tools().give_back(std::move(kept));
   if (++begun_ >= kStreamsPerTurn) reader_.stop();
@@ -247,9 +230,9 @@ void Http2Session::log_refused(const RequestHead& head, const HttpRefusal& refus
 
 Http2Fault Http2Session::on_trailers(Http2Stream& stream, const Http2Block& block) {
   auto trailers = std::make_unique<Http2TrailerReader>();
-  Http2Fault fault = decode(block.bytes, [&](std::string_view name, std::string_view value) {
-    trailers->add(name, value);
-  });
+  Http2Fault fault = decoder_.read(
+      block.bytes, most_of_a_block(),
+      [&](std::string_view name, std::string_view value) { trailers->add(name, value); });
   if (fault) return fault;
   if (stream.remote_closed) return blame(stream, Http2Error::stream_closed);
   bool is_short = stream.has_length && stream.length_left > 0;
