@@ -196,6 +196,7 @@ void DemoServer::close() {
     acceptor_.reset();
     listening_.reset();
     while (!conversations_.empty()) conversations_.begin()->second->reset();
+    shop_.forget_carts();
   });
 }
 

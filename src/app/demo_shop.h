@@ -54,12 +54,15 @@ class DemoShop {
       : server_(std::move(server)), pictures_(std::move(pictures)) {}
 
   DemoAnswer answer(const RequestHead& request, std::string body);
+  // As a process that ends would.
+  void forget_carts() { carts_ = Carts(kMostUsers); }
 
  private:
   using Cart = std::vector<std::string>;
   struct Hash {
     size_t operator()(const std::string& user) const { return hash64(user); }
   };
+  using Carts = LruMap<std::string, Cart, Hash>;
 
   DemoAnswer answer_cart(const RequestHead& request, const std::string& body);
   DemoAnswer answer_picture(const RequestHead& request, std::string body);
@@ -67,7 +70,7 @@ class DemoShop {
 
   const std::string server_;
   const std::shared_ptr<DemoPictures> pictures_;
-  LruMap<std::string, Cart, Hash> carts_{kMostUsers};
+  Carts carts_{kMostUsers};
 };
 
 // The user's name in a request, "" where there is none.

@@ -118,6 +118,12 @@ TEST_F(DemoHttpTest, EveryUserHasACart) {
   EXPECT_EQ(ask("GET /cart HTTP/1.1\r\nHost: a\r\nX-User: ann\r\n\r\n")["items"], Json::array());
 }
 
+TEST_F(DemoHttpTest, AServerThatWasStoppedHasNoCarts) {
+  ask("POST /cart HTTP/1.1\r\nHost: a\r\nX-User: ann\r\nContent-Length: 6\r\n\r\na pear");
+  shop_.forget_carts();
+  EXPECT_EQ(ask("GET /cart HTTP/1.1\r\nHost: a\r\nX-User: ann\r\n\r\n")["items"], Json::array());
+}
+
 TEST_F(DemoHttpTest, AUserWithoutANameIsGivenASession) {
   std::string first = serve("GET /cart HTTP/1.1\r\nHost: a\r\n\r\n");
   std::string user = body_of(first)["user"];
