@@ -90,8 +90,9 @@ void Exchange::pass_claims_on(const VerifiedToken* token) {
   for (const auto& [name, claim] : route_->claims) {
     remove_alike(request.fields, name);
     auto index = token != nullptr ? verifier->index_of(claim) : std::nullopt;
-    if (!index || !token->claims[*index] || !can_be_passed_on(*token->claims[*index])) continue;
-    request.fields.push_back({name, request_.keep(*token->claims[*index]), field_id(name)});
+    std::string_view value = index ? token->claim(*index) : std::string_view();
+    if (value.empty() || !can_be_passed_on(value)) continue;
+    request.fields.push_back({name, request_.keep(value), field_id(name)});
   }
 }
 

@@ -49,7 +49,8 @@ bool is_for(const Json& claims, const std::string& audience) {
   return good;
 }
 
-std::optional<std::string> text_of(const Json& claims, const std::string& name) {
+// "" where it is absent, or of another kind.
+std::string text_of(const Json& claims, const std::string& name) {
   auto found = claims.find(name);
   if (found == claims.end()) return {};
   std::string text;
@@ -58,11 +59,27 @@ std::optional<std::string> text_of(const Json& claims, const std::string& name) 
   } else if (found->is_number_integer()) {
     text = found->dump();
   }
-  if (text.empty() || text.size() > VerifiedToken::kMaxClaim) return {};
+  if (text.size() > VerifiedToken::kMaxClaim) return {};
   return text;
 }
 
 }  // namespace
+
+void VerifiedToken::add_claim(std::string_view claim) {
+  claims_ += static_cast<char>(claim.size() >> 8);
+  claims_ += static_cast<char>(claim.size() & 0xff);
+  claims_ += claim;
+}
+
+std::string_view VerifiedToken::claim(size_t index) const {
+  std::string_view left = claims_;
+  while (!left.empty()) {
+    size_t size = static_cast<uint8_t>(left[0]) << 8 | static_cast<uint8_t>(left[1]);
+    if (index-- == 0) return left.substr(2, size);
+    left.remove_prefix(2 + size);
+  }
+  return {};
+}
 
 JwtVerifier::JwtVerifier(JwtConfig config, JwtKeys keys, std::vector<std::string> claims,
                          std::shared_ptr<JwtTally> tally)
@@ -91,10 +108,7 @@ Result<VerifiedToken, JwtRefusal> JwtVerifier::check(std::string_view text, int6
   VerifiedToken verified;
   auto good = check_claims(token->claims, now_s, verified.valid_until_s);
   if (!good) return refuse(good.error());
-  verified.claims.reserve(claims_.size());
-  for (const std::string& name : claims_) {
-    verified.claims.push_back(text_of(token->claims, name));
-  }
+  for (const std::string& name : claims_) verified.add_claim(text_of(token->claims, name));
   return verified;
 }
 

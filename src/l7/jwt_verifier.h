@@ -17,14 +17,22 @@
 
 namespace lb {
 
-// What is known of a token that was found valid.
-struct VerifiedToken {
+// What is known of a token that was found valid: small, since a million of them may be remembered,
+// and with few steps from one to the claim that a request needs.
+class VerifiedToken {
+ public:
   static constexpr size_t kMaxClaim = 1'024;
 
   int64_t valid_until_s = 0;  // Unix time, leeway included; INT64_MAX: for ever
+
   // The claims that the verifier was asked for, in that order: texts and whole numbers of 1 to
-  // 1,024 bytes. A claim of another kind is absent.
-  std::vector<std::optional<std::string>> claims;
+  // kMaxClaim bytes. "": absent, as a claim of another kind is.
+  void add_claim(std::string_view claim);
+  // "" beyond the last, too.
+  std::string_view claim(size_t index) const;
+
+ private:
+  std::string claims_;  // each is two bytes for its size, then itself
 };
 
 // How the tokens fared that were checked, not counting those that were remembered. Any thread.

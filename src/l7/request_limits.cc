@@ -69,8 +69,8 @@ uint64_t limit_key(const RequestLimit& limit, size_t claim, const RequestHead& h
       break;
     }
     case RequestLimit::By::claim:
-      if (token != nullptr && claim < token->claims.size() && token->claims[claim]) {
-        return hash64(*token->claims[claim], kOfClaim);
+      if (token != nullptr && !token->claim(claim).empty()) {
+        return hash64(token->claim(claim), kOfClaim);
       }
       break;
   }

@@ -39,8 +39,9 @@ StickyKey session_key(std::string_view session) {
 }
 
 std::optional<StickyKey> sticky_key(const VerifiedToken& token, size_t claim, int64_t now_ms) {
-  if (claim >= token.claims.size() || !token.claims[claim]) return {};
-  StickyKey key{hash64(*token.claims[claim])};
+  std::string_view user = token.claim(claim);
+  if (user.empty()) return {};
+  StickyKey key{hash64(user)};
   if (token.valid_until_s < INT64_MAX / 1'000) {
     key.valid_until_ms = now_ms + token.valid_until_s * 1'000 - unix_ms();
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "l7/token_check.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/clock.h"
@@ -63,14 +64,21 @@ const VerifiedToken* TokenCheck::check(const TokenRule& rule) {
 }
 
 const VerifiedToken* TokenCheck::check(const JwtVerifier& verifier, const TokenSource& from) {
-  for (const Checked& known : checked_) {
-    if (known.verifier == &verifier && *known.from == from) return known.token.get();
-  }
+  if (const Checked* known = find(verifier, from)) return known->token.get();
   auto text = find_token(head_, from);
   JwtMemory::Known token;
   if (text) token = memory_->check(verifier, *text, unix_ms() / 1'000);
-  checked_.push_back({&verifier, &from, std::move(token)});
-  return checked_.back().token.get();
+  Checked checked{&verifier, &from, std::move(token)};
+  if (first_) return more_.emplace_back(std::move(checked)).token.get();
+  return first_.emplace(std::move(checked)).token.get();
+}
+
+const TokenCheck::Checked* TokenCheck::find(const JwtVerifier& verifier,
+                                            const TokenSource& from) const {
+  if (!first_ || first_->is_of(verifier, from)) return first_ ? &*first_ : nullptr;
+  auto found = std::find_if(more_.begin(), more_.end(),
+                            [&](const Checked& each) { return each.is_of(verifier, from); });
+  return found != more_.end() ? &*found : nullptr;
 }
 
 }  // namespace lb

@@ -41,17 +41,24 @@ class TokenCheck {
   const VerifiedToken* check(const TokenRule& rule);
 
  private:
-  const VerifiedToken* check(const JwtVerifier& verifier, const TokenSource& from);
-
   struct Checked {
     const JwtVerifier* verifier;
     const TokenSource* from;
     JwtMemory::Known token;
+
+    bool is_of(const JwtVerifier& its, const TokenSource& source) const {
+      return verifier == &its && *from == source;
+    }
   };
+
+  const VerifiedToken* check(const JwtVerifier& verifier, const TokenSource& from);
+  const Checked* find(const JwtVerifier& verifier, const TokenSource& from) const;
 
   const RequestHead& head_;
   JwtMemory* memory_;  // null: there are no verifiers
-  std::vector<Checked> checked_;
+  // Most requests have one, which takes no memory of its own.
+  std::optional<Checked> first_;
+  std::vector<Checked> more_;
 };
 
 }  // namespace lb

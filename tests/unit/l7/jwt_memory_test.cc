@@ -30,7 +30,7 @@ TEST(JwtMemory, ASignatureIsCheckedOncePerToken) {
   for (int i = 0; i < 100; ++i) {
     auto known = memory.check(shop, ada, kNow_s);
     ASSERT_TRUE(known);
-    EXPECT_EQ(known->claims[0], "ada");
+    EXPECT_EQ(known->claim(0), "ada");
   }
   EXPECT_EQ(shop.tally()->valid(), 1u);
   EXPECT_TRUE(memory.check(shop, token("bob"), kNow_s));

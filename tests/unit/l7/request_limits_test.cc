@@ -91,15 +91,16 @@ TEST(RequestLimits, WhatCountsByAClaimIsItsValueElseTheSource) {
   Address source = *Address::parse("192.0.2.1:1");
   RequestHead head;
   VerifiedToken token;
-  token.claims = {std::nullopt, "ann"};
+  token.add_claim("");
+  token.add_claim("ann");
   uint64_t of_source = source_ip_key(source);
   EXPECT_EQ(limit_key(limit, 1, head, nullptr, source), of_source);
   EXPECT_EQ(limit_key(limit, 0, head, &token, source), of_source);
   EXPECT_EQ(limit_key(limit, SIZE_MAX, head, &token, source), of_source);
   uint64_t ann = limit_key(limit, 1, head, &token, source);
   EXPECT_NE(ann, of_source);
-  token.claims[1] = "bob";
-  EXPECT_NE(limit_key(limit, 1, head, &token, source), ann);
+  token.add_claim("bob");
+  EXPECT_NE(limit_key(limit, 2, head, &token, source), ann);
 }
 
 }  // namespace
