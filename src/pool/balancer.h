@@ -55,6 +55,7 @@ struct PickContext {
   uint64_t key_hash = 0;  // hash balancers: hash64() of the key
   uint64_t random = 0;    // a fresh uniform number
   int64_t now_ms = 0;     // monotonic
+  bool by_order = false;  // bounded hash: the first of the key's servers, however busy it is
 };
 
 struct Pick {

@@ -23,7 +23,7 @@ class BoundedHash : public Balancer {
 
   std::optional<Pick> pick(const PickContext& context, const Exclusions& excluded) const override {
     auto first = hash_->pick(context, excluded);
-    if (!first) return {};
+    if (!first || context.by_order) return first;
     uint64_t work = 1;
     for (const Entry& entry : servers_) work += entry.active->load(std::memory_order_relaxed);
     if (has_room(first->index, work)) return first;

@@ -92,7 +92,7 @@ class Search {
     uint32_t repicks = 0;
     for (uint64_t round = 0;; ++round) {
       PickContext context{want_.sticky_hash.value_or(want_.key_hash), mix64(want_.random + round),
-                          want_.now_ms};
+                          want_.now_ms, want_.has_home};
       auto pick = balancer_.pick(context, excluded);
       if (!pick) return nullptr;
       const Candidate& candidate = candidates_[pick->index];
@@ -249,6 +249,7 @@ bool Pool::bind(const StickyKey& key, Want& want) const {
   want.sticky_hash.reset();
   if (!key.server && sticky_) want.sticky_hash = key.hash;
   auto number = number_of(key, want.now_ms);
+  want.has_home = number.has_value();
   if (!number) return true;
   if (store_ && sticky_->take_due(key.hash, want.now_ms)) store_->tell(key, *number);
   const Member* member = find(*number);

@@ -52,8 +52,9 @@ struct Want {
   int64_t now_ms = 0;
   std::vector<const Server*> tried;  // in this round; cleared by the caller to begin another
   // Of work that sticks; see Pool::bind().
-  std::optional<uint64_t> sticky_hash;  // a new key is placed by it
-  Server* only = nullptr;               // nobody else will do
+  std::optional<uint64_t> sticky_hash;  // a key is placed by it
+  bool has_home = false;   // it had a server; whoever takes its place is to stay the same
+  Server* only = nullptr;  // nobody else will do
   uint32_t limit_of_only = kNoLimit;
 };
 
