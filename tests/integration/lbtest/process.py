@@ -135,15 +135,18 @@ class LbProcess:
     def fd_count(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def open_files(self):
-        """What its descriptors lead to."""
-        files = set()
+    def links(self):
+        """What each of its descriptors leads to."""
+        links = []
         for link in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
             try:
-                files.add(os.readlink(link))
+                links.append(os.readlink(link))
             except FileNotFoundError:  # closed since
                 pass
-        return files
+        return links
+
+    def open_files(self):
+        return set(self.links())
 
     def rss_kib(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
