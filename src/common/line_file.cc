@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/named_file.h"
 #include "common/named_thread.h"
 
 namespace lb {
@@ -30,11 +31,13 @@ constexpr int64_t kLastWords_ms = 1'000;
 constexpr uint64_t kPlenty = LineFile::kRoom / 2;
 
 Result<Fd> open_output(const std::string& output) {
-  // A path may be a FIFO: without O_NONBLOCK the open would wait for its reader.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  Fd file(output == "stdout" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-                             : ::open(output.c_str(), kFlags, 0640));
-  if (!file) return fail(output + ": " + strerror(errno));
+  if (output == "stdout") {
+    Fd file(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+    if (!file) return fail(output + ": " + strerror(errno));
+    return file;
+  }
+  auto file = open_named_file(output, FileUse::append);
+  if (!file) return fail(output + ": " + file.error().message);
   return file;
 }
 

@@ -24,7 +24,8 @@ class LineFile {
   // Of lines that wait, for each writer.
   static constexpr size_t kRoom = 256 * 1024;
 
-  // `output`: stdout or a path, whose file is appended to. Writers are 0 to `writers` - 1.
+  // `output`: stdout or a path, whose file is appended to. Writers are 0 to `writers` - 1. Control
+  // thread.
   static Result<std::unique_ptr<LineFile>> open(const std::string& output, size_t writers);
   // No writer may be at work any more.
   ~LineFile() { close(); }
@@ -35,10 +36,10 @@ class LineFile {
   void write(size_t writer, std::string_view line);
 
   // For log rotation: the path is opened anew, and what comes from now on goes there. On failure
-  // the old file stays. Any thread but one at a time, as all below.
+  // the old file stays. Control thread.
   Status<> reopen();
   // Writes what is left, for a second at most; what cannot be written counts as lost. No writer may
-  // be at work any more.
+  // be at work any more. Any thread but one at a time.
   void close();
   const std::string& output() const { return output_; }
   // Lines dropped since it was opened. Any thread.

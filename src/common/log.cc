@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "common/log.h"
 
+#include <fcntl.h>
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "common/log_text.h"
+#include "common/named_file.h"
 
 namespace lb::log {
 
@@ -74,6 +79,28 @@ class PlainText : public spdlog::custom_flag_formatter {
   }
 };
 
+// A file that is open already: spdlog's own sink opens one by its path.
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(Fd file) : file_(std::move(file)) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    for (std::string_view rest(line.data(), line.size()); !rest.empty();) {
+      ssize_t written = ::write(file_.get(), rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) throw spdlog::spdlog_ex("cannot write", errno);  // told on stderr
+      rest.remove_prefix(static_cast<size_t>(written));
+    }
+  }
+  void flush_() override {}
+
+ private:
+  Fd file_;
+};
+
 std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   if (settings.format == Format::json) {
@@ -93,11 +120,10 @@ Result<spdlog::sink_ptr> make_sink(const Settings& settings) {
   if (settings.output == "syslog") {
     return {std::make_shared<spdlog::sinks::syslog_sink_mt>("lb", LOG_PID, LOG_DAEMON, true)};
   }
-  try {
-    return {std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.output)};
-  } catch (const spdlog::spdlog_ex& failure) {
-    return fail(failure.what());
-  }
+  auto file = open_named_file(settings.output, FileUse::append);
+  if (!file) return fail(settings.output + ": " + file.error().message);
+  fcntl(file->get(), F_SETFL, O_APPEND);  // its thread may wait for the reader of a FIFO
+  return {std::make_shared<FileSink>(std::move(*file))};
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "config/file_text.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "common/fd.h"
+#include "common/named_file.h"
 
 namespace lb::config {
 
@@ -22,13 +21,13 @@ std::string reason(int error) {
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& file, size_t limit) {
-  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail(reason(errno));
+  auto fd = open_named_file(file.native(), FileUse::read);
+  if (!fd) return Unexpected{fd.error()};
   std::string bytes;
   std::array<char, 65'536> block;
   while (bytes.size() <= limit) {
     ssize_t count =
-        ::read(fd.get(), block.data(), std::min(block.size(), limit + 1 - bytes.size()));
+        ::read(fd->get(), block.data(), std::min(block.size(), limit + 1 - bytes.size()));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail(reason(errno));
     if (count == 0) break;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "net/tls_files.h"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -15,7 +14,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "common/fd.h"
+#include "common/named_file.h"
 #include "net/tls_error.h"
 
 #pragma GCC diagnostic ignored "-Wold-style-cast"  // in macros of OpenSSL
@@ -53,15 +52,17 @@ std::string_view text_of(const ASN1_STRING* text) {
 }  // namespace
 
 Result<std::string> read_tls_file(const std::string& file) {
-  auto failed = [&file] { return fail("cannot read " + file + ": " + strerror(errno)); };
-  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return failed();
+  auto failed = [&file](const std::string& why) {
+    return fail("cannot read " + file + ": " + why);
+  };
+  auto fd = open_named_file(file, FileUse::read);
+  if (!fd) return failed(fd.error().message);
   std::string bytes;
   std::array<char, 16 * 1024> block;
   while (bytes.size() <= kMaxTlsFileBytes) {
-    ssize_t count = ::read(fd.get(), block.data(), block.size());
+    ssize_t count = ::read(fd->get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failed();
+    if (count < 0) return failed(strerror(errno));
     if (count == 0) return bytes;
     bytes.append(block.data(), static_cast<size_t>(count));
   }
