@@ -12,11 +12,10 @@
 #include "admin/top.h"
 #include "app/demo.h"
 #include "app/descriptors.h"
-#include "app/name_files.h"
+#include "app/outside.h"
 #include "app/process.h"
 #include "app/sandbox.h"
 #include "app/sandbox_proof.h"
-#include "app/script_rights.h"
 #include "app/tls_inspection.h"
 #include "common/log.h"
 #include "common/result.h"
@@ -64,21 +63,10 @@ int run(const std::string& name, const std::string& file,
   if (!enough) return failed(enough.error());
   auto sandbox = lb::Sandbox::plan(loaded->config, file);
   if (!sandbox) return failed(sandbox.error());
-  lb::ScriptLimits limits{.user = sandbox->user()};
-  std::optional<lb::NameFiles> names;
-  if (sandbox->is_on()) {
-    limits.may_run = lb::scripts_of(loaded->config, file);
-    auto copied = lb::NameFiles::make();
-    if (!copied) return failed(copied.error());
-    names = std::move(*copied);
-    limits.errand = [files = *names]() mutable { files.follow(); };
-    limits.descriptors = names->descriptors();
-  }
-  auto scripts = lb::ScriptProcess::start(std::move(limits));
-  if (!scripts) return failed(scripts.error());
-  if (names) names->use();
+  auto outside = lb::start_outside(loaded->config, file, *sandbox);
+  if (!outside) return failed(outside.error());
   lb::Process process({name, load, std::filesystem::path(file).parent_path()}, std::move(*loaded),
-                      std::move(*scripts), std::move(*sandbox));
+                      std::move(*outside), std::move(*sandbox));
   int code = process.run();
   lb::log::shutdown();
   return code;

@@ -61,7 +61,27 @@ Status<> keep_only(uint64_t kept) {
   return Done{};
 }
 
+bool put_in_effect(uint64_t bits) {
+  CapabilityData data{};
+  if (!read_capabilities(data)) return false;
+  for (size_t i = 0; i < data.size(); ++i) {
+    data[i].effective = static_cast<uint32_t>(bits >> (32 * i));
+  }
+  return write_capabilities(data);
+}
+
 }  // namespace
+
+CapabilitiesAside::CapabilitiesAside() {
+  CapabilityData data{};
+  if (!read_capabilities(data)) return;
+  before_ = in_effect(data);
+  worked_ = put_in_effect(0);
+}
+
+CapabilitiesAside::~CapabilitiesAside() {
+  if (worked_) put_in_effect(before_);
+}
 
 Status<> keep_low_ports_alone(const User* user) {
   if (user != nullptr) {

@@ -89,18 +89,19 @@ void add_file(std::vector<FileRule>& rules, const fs::path& file, uint8_t rights
 
 uint8_t rights_for(const NamedFile& file) {
   // What is kept over a restart is read before the rules begin.
-  return file.written ? kWriteFiles | kMakeFiles : kReadFiles;
+  return file.use == FileUse::read ? kReadFiles : kWriteFiles | kMakeFiles;
 }
 
 struct Wanted {
   std::string what;
-  std::vector<FileRule> rules;
+  std::vector<FileRule> rules = {};
+  bool is_one_file = false;  // which somebody else can open, too
 };
 
 void want_socket(std::vector<Wanted>& wanted, const std::string& key, const Address& address) {
   if (!address.is_unix()) return;
   fs::path path(std::string(address.unix_path()));
-  Wanted socket{key + ": " + path.native(), {}};
+  Wanted socket{key + ": " + path.native()};
   add_file(socket.rules, path, kMakeSockets);
   wanted.push_back(std::move(socket));
 }
@@ -108,7 +109,7 @@ void want_socket(std::vector<Wanted>& wanted, const std::string& key, const Addr
 std::vector<Wanted> wanted_of(const Config& config) {
   std::vector<Wanted> wanted;
   for (const NamedFile& file : config.sandbox.files) {
-    Wanted one{file.key + ": " + file.path, {}};
+    Wanted one{file.key + ": " + file.path, {}, file.use != FileUse::replace};
     add_file(one.rules, file.path, rights_for(file));
     wanted.push_back(std::move(one));
   }
@@ -164,8 +165,17 @@ bool covers(const std::vector<FileRule>& rules, const FileRule& wanted) {
   return missing == 0;
 }
 
-std::string first_outside(const Config& config, const std::vector<FileRule>& rules) {
+bool may_replace(const std::vector<FileRule>& rules, const fs::path& file) {
+  auto names = both_names(file);
+  return std::any_of(names.begin(), names.end(), [&](const fs::path& name) {
+    return covers(rules, {name, kWriteFiles}) || covers(rules, {name, kMakeFiles});
+  });
+}
+
+std::string first_outside(const Config& config, const std::vector<FileRule>& rules,
+                          bool without_files) {
   for (const Wanted& one : wanted_of(config)) {
+    if (without_files && one.is_one_file) continue;
     bool inside = std::all_of(one.rules.begin(), one.rules.end(),
                               [&](const FileRule& rule) { return covers(rules, rule); });
     if (!inside) return one.what;

@@ -25,8 +25,12 @@ std::vector<FileRule> rules_of_config(const Config& config);
 // Whether `rules` allow all that `wanted` does.
 bool covers(const std::vector<FileRule>& rules, const FileRule& wanted);
 
+// Whether `rules` allow the bytes of a file to be changed, or another file in its place.
+bool may_replace(const std::vector<FileRule>& rules, const std::filesystem::path& file);
+
 // The first file or socket of the configuration that the rules do not allow, "KEY: PATH"; empty
-// when there is none.
-std::string first_outside(const Config& config, const std::vector<FileRule>& rules);
+// when there is none. `without_files`: of sockets and FileUse::replace alone.
+std::string first_outside(const Config& config, const std::vector<FileRule>& rules,
+                          bool without_files);
 
 }  // namespace lb

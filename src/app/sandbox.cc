@@ -20,7 +20,9 @@ Result<Sandbox> Sandbox::plan(const Config& config, const std::filesystem::path&
     sandbox.user_ = std::move(*user);
   }
   sandbox.is_on_ = LB_SANDBOX && config.sandbox.enabled;
-  if (sandbox.is_on_) sandbox.files_ = file_rules(config, config_file);
+  if (!sandbox.is_on_) return sandbox;
+  sandbox.files_ = file_rules(config, config_file);
+  sandbox.has_files_opened_ = !config_file.empty() && !may_replace(sandbox.files_, config_file);
   return sandbox;
 }
 
@@ -65,7 +67,7 @@ void Sandbox::limit_system_calls() {
 
 Status<> Sandbox::admits(const Config& config) const {
   if (!limits_files()) return Done{};
-  std::string outside = first_outside(config, files_);
+  std::string outside = first_outside(config, files_, has_files_opened_);
   if (outside.empty()) return Done{};
   return fail(outside +
               " is in no directory that this process may use: the sandbox was made at start; "
@@ -73,12 +75,12 @@ Status<> Sandbox::admits(const Config& config) const {
 }
 
 std::string Sandbox::with_reason(std::string message) const {
-  if (entered_ && message.ends_with(strerror(EACCES))) {
-    message +=
-        " (in the sandbox a file must be in a directory that was named at start, restart to name "
-        "another, and be open to the user of lb, even if that is root: docs/sandbox.md)";
+  if (!entered_ || !message.ends_with(strerror(EACCES))) return message;
+  message += " (in the sandbox a file must be open to the user of lb, even if that is root";
+  if (!has_files_opened_) {
+    message += ", and be in a directory that was named at start, restart to name another";
   }
-  return message;
+  return message + ": docs/sandbox.md)";
 }
 
 void Sandbox::tell() const {

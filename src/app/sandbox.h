@@ -27,6 +27,9 @@ class Sandbox {
   // runtime.sandbox, in a build that has it.
   bool is_on() const { return is_on_; }
   const std::vector<FileRule>& files() const { return files_; }
+  // Whether what the configuration file names elsewhere may be opened for this process by one
+  // outside. Not where this process may write that file: it could name any.
+  bool has_files_opened() const { return has_files_opened_; }
   // Whether the kernel limits files: known once it was entered.
   bool limits_files() const { return landlock_ > 0; }
   // How many the kernel lets through; 0: all.
@@ -54,6 +57,7 @@ class Sandbox {
   std::optional<User> user_;
   bool is_on_ = false;
   bool entered_ = false;
+  bool has_files_opened_ = false;
   int landlock_ = 0;  // its version
   size_t system_calls_ = 0;
   std::vector<FileRule> files_;

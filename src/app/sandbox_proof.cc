@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -24,11 +25,13 @@
 
 #include "app/capabilities.h"
 #include "app/file_rules.h"
+#include "app/outside.h"
 #include "app/sandbox.h"
 #include "app/system_calls.h"
 #include "common/address.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/named_file.h"
 #include "common/named_thread.h"
 #include "net/socket.h"
 
@@ -143,6 +146,33 @@ std::vector<Attempt> attempts_at_files(const Sandbox& sandbox,
   return attempts;
 }
 
+// What the process outside hands over, and what not.
+std::vector<Attempt> attempts_at_being_given(const Sandbox& sandbox, const Config& config,
+                                             const std::filesystem::path& config_file) {
+  if (!sandbox.has_files_opened()) return {};
+  const auto& named = config.sandbox.files;
+  std::vector<Attempt> attempts;
+  auto add = [&](const std::string& path, FileUse use, bool must_work) {
+    bool is_named = std::any_of(named.begin(), named.end(), [&](const NamedFile& one) {
+      return one.path == path && one.use == use;
+    });
+    if (is_named != must_work) return;
+    const char* purpose = use == FileUse::read ? "to read" : "to write";
+    attempts.push_back({fmt::format("be given {} {} it", path, purpose), must_work, false,
+                        [=] { return ask_for_file(path, use) ? 0 : EACCES; }});
+  };
+  for (const std::string& path : {std::string("/etc/passwd"), config_file.native()}) {
+    add(path, FileUse::read, false);
+    add(path, FileUse::append, false);
+  }
+  auto read = std::find_if(named.begin(), named.end(),
+                           [](const NamedFile& one) { return one.use == FileUse::read; });
+  if (read == named.end()) return attempts;
+  add(read->path, FileUse::append, false);
+  add(read->path, FileUse::read, true);
+  return attempts;
+}
+
 // Whether it went as it should; says how.
 bool make(const Attempt& attempt, bool files_are_limited) {
   errno = 0;
@@ -193,7 +223,8 @@ void show(const Sandbox& sandbox) {
 }
 
 // The child: true when the sandbox holds.
-bool enter_and_try(Sandbox sandbox, const std::filesystem::path& config_file) {
+bool enter_and_try(Sandbox sandbox, const Config& config,
+                   const std::filesystem::path& config_file) {
   if (auto entered = sandbox.enter(); !entered) {
     fmt::print("lb: {}\n", entered.error().message);
     return false;
@@ -202,6 +233,9 @@ bool enter_and_try(Sandbox sandbox, const std::filesystem::path& config_file) {
   if (!sandbox.is_on()) return true;
   auto attempts = attempts_at_calls();
   for (Attempt& attempt : attempts_at_files(sandbox, config_file)) {
+    attempts.push_back(std::move(attempt));
+  }
+  for (Attempt& attempt : attempts_at_being_given(sandbox, config, config_file)) {
     attempts.push_back(std::move(attempt));
   }
   attempts.push_back({"serve a connection", true, false, try_connection});
@@ -223,18 +257,21 @@ bool enter_and_try(Sandbox sandbox, const std::filesystem::path& config_file) {
 }  // namespace
 
 bool prove_sandbox(const Config& config, const std::filesystem::path& config_file) {
-  auto sandbox = Sandbox::plan(config, config_file);
-  if (!sandbox) {
-    fmt::print("lb: {}\n", sandbox.error().message);
+  auto failed = [](const Error& error) {
+    fmt::print("lb: {}\n", error.message);
     return false;
-  }
+  };
+  auto sandbox = Sandbox::plan(config, config_file);
+  if (!sandbox) return failed(sandbox.error());
+  auto outside = start_outside(config, config_file, *sandbox);
+  if (!outside) return failed(outside.error());
   if (!sandbox->is_on()) {
     fmt::print("sandbox: {}\n", config.sandbox.enabled ? "not in this build" : "off");
   }
   std::fflush(stdout);
   pid_t pid = fork();
   if (pid == 0) {
-    bool holds = enter_and_try(std::move(*sandbox), config_file);
+    bool holds = enter_and_try(std::move(*sandbox), config, config_file);
     std::fflush(stdout);
     _exit(holds ? 0 : 1);
   }

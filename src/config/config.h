@@ -12,6 +12,7 @@
 #include "common/address.h"
 #include "common/cidr.h"
 #include "common/log.h"
+#include "common/named_file.h"
 #include "common/rate.h"
 #include "config/access_log.h"
 #include "config/health_check.h"
@@ -216,7 +217,7 @@ struct PoolConfig {
 struct NamedFile {
   std::string key;   // where: "listeners.web.tls.certificates[0].key"
   std::string path;  // absolute, or relative to the working directory
-  bool written = false;
+  FileUse use = FileUse::read;
 
   friend bool operator==(const NamedFile&, const NamedFile&) = default;
 };

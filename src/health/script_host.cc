@@ -63,8 +63,11 @@ std::string ending(int status) {
 
 }  // namespace
 
-ScriptHost::ScriptHost(int socket, MayRun may_run, Errand errand)
-    : socket_(socket), may_run_(std::move(may_run)), errand_(std::move(errand)) {
+ScriptHost::ScriptHost(int socket, MayRun may_run, Errand errand, Desk desk)
+    : socket_(socket),
+      may_run_(std::move(may_run)),
+      errand_(std::move(errand)),
+      desk_(std::move(desk)) {
   signal(SIGCHLD, SIG_DFL);
   sigset_t child;
   sigemptyset(&child);
@@ -79,18 +82,21 @@ void ScriptHost::run() {
   while (true) {
     short requests = scripts_.size() < kMostScripts ? POLLIN : 0;
     waiting.assign({{.fd = socket_, .events = requests, .revents = 0},
-                    {.fd = child_ended_.get(), .events = POLLIN, .revents = 0}});
+                    {.fd = child_ended_.get(), .events = POLLIN, .revents = 0},
+                    {.fd = desk_.socket, .events = POLLIN, .revents = 0}});
+    const size_t first_output = waiting.size();
     for (const Script& script : scripts_) {
       waiting.push_back(
           {.fd = script.output ? script.output.get() : -1, .events = POLLIN, .revents = 0});
     }
     poll(waiting.data(), waiting.size(), wait_ms());
     for (size_t i = 0; i < scripts_.size(); ++i) {
-      if (waiting[2 + i].revents != 0) read_output(scripts_[i]);
+      if (waiting[first_output + i].revents != 0) read_output(scripts_[i]);
     }
     if (waiting[1].revents != 0) reap();
     kill_late_ones();
     if (errand_) run_errand();
+    if (waiting[2].revents != 0 && !desk_.serve()) desk_.socket = -1;
     if (waiting[0].revents != 0 && !take_requests()) break;
   }
   for (Script& script : scripts_) ::kill(-script.pid, SIGKILL);

@@ -23,8 +23,14 @@ class ScriptHost {
   // What else this process does every few seconds for who forked it; empty: nothing.
   using Errand = std::function<void()>;
 
-  // The socket stays the caller's.
-  explicit ScriptHost(int socket, MayRun may_run = {}, Errand errand = {});
+  // Another socket, that this process serves beside its own.
+  struct Desk {
+    int socket = -1;                   // -1: none
+    std::function<bool()> serve = {};  // when something came; false: its other end is closed
+  };
+
+  // The sockets stay the caller's.
+  ScriptHost(int socket, MayRun may_run, Errand errand, Desk desk);
 
   // Returns when the socket's other end is closed; by then nothing that it started runs.
   void run();
@@ -55,6 +61,7 @@ class ScriptHost {
   const int socket_;
   const MayRun may_run_;
   const Errand errand_;
+  Desk desk_;
   int64_t errand_ms_ = 0;  // when it is due
   Fd child_ended_;         // signalfd of SIGCHLD
   std::vector<Script> scripts_;

@@ -52,7 +52,8 @@ void close_all_but(std::vector<int> kept) {
   if (null < 0) _exit(1);
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
   if (null > STDERR_FILENO) close(null);
-  ScriptHost(socket, std::move(limits.may_run), std::move(limits.errand)).run();
+  ScriptHost(socket, std::move(limits.may_run), std::move(limits.errand), std::move(limits.desk))
+      .run();
   _exit(0);
 }
 

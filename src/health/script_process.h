@@ -13,12 +13,14 @@
 
 namespace lb {
 
-// What the process of scripts may do: as whom they run (absent: as the caller), and which.
+// What the process of scripts may do: as whom they run (absent: as the caller), and which; and what
+// it does beside that.
 struct ScriptLimits {
   std::optional<User> user = {};
   ScriptHost::MayRun may_run = {};
   ScriptHost::Errand errand = {};
-  std::vector<int> descriptors = {};  // that the errand needs
+  ScriptHost::Desk desk = {};
+  std::vector<int> descriptors = {};  // that the errand and the desk need
 };
 
 // The process that runs scripts for this one: forked while there is one thread, before privileges

@@ -84,7 +84,8 @@ void ScriptRunner::on_readable() {
 
 void ScriptRunner::process_ended() {
   log::error(
-      "the process that runs scripts has ended; restart lb to have script checks made again");
+      "the process that runs scripts has ended; restart lb to have script checks made, and new "
+      "files elsewhere opened, again");
   readable_.disarm();
   writable_.disarm();
   unsent_.clear();

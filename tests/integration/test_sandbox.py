@@ -136,39 +136,6 @@ def threads_of_this_process():
     return re.search(r"^Seccomp:\t(\d)$", pathlib.Path("/proc/self/status").read_text(), re.MULTILINE)[1]
 
 
-def test_a_file_elsewhere_is_refused_on_reload_and_one_beside_is_not(lb, server, tmp_path):
-    (tmp_path / "here").mkdir()
-    (tmp_path / "there").mkdir()
-    for place in ("here/a", "here/b", "there/c"):
-        (tmp_path / place).write_text("127.0.0.1\n")
-    one = server(echo)
-    config = tcp_config(one, listener={"allow": [{"file": str(tmp_path / "here/a")}]})
-    proxy = lb(config)
-    if "no Landlock" in proxy.log():
-        pytest.skip("a kernel without Landlock")
-    config["listeners"]["front"]["allow"] = [{"file": str(tmp_path / "there/c")}]
-    proxy.reload(config)
-    proxy.wait_log("there/c.*restart")
-    assert proxy.connect().asks(b"still here") == b"still here"
-    config["listeners"]["front"]["allow"] = [{"file": str(tmp_path / "here/b")}]
-    proxy.reload(config)
-    proxy.wait_log("lb.yaml: reloaded")
-    # Replaced, as an editor does it, and followed.
-    (tmp_path / "here/new").write_text("127.0.0.9\n")
-    (tmp_path / "here/new").rename(tmp_path / "here/b")
-    proxy.wait_log("lists read again")
-
-
-def test_a_log_elsewhere_is_refused_on_reload(lb, server, tmp_path):
-    config = tcp_config(server(echo))
-    proxy = lb(config)
-    if "no Landlock" in proxy.log():
-        pytest.skip("a kernel without Landlock")
-    proxy.reload({**config, "log": {"output": str(tmp_path / "lb.log")}})
-    proxy.wait_log("log.output: .*lb.log is in no directory that this process may use: .* restart")
-    assert proxy.connect().asks(b"hello") == b"hello"
-
-
 @pytest.mark.parametrize("key, value", [("sandbox", "off"), ("user", "nobody")])
 def test_it_is_made_at_start_alone(lb, server, key, value):
     config = tcp_config(server(echo), runtime={"workers": 1})

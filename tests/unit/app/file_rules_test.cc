@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -41,20 +42,20 @@ class FileRulesTest : public testing::Test {
 };
 
 TEST_F(FileRulesTest, AFileThatIsReadOpensItsDirectoryForReading) {
-  auto rules = rules_of_config(naming({"k", in("tls/a.pem"), false}));
+  auto rules = rules_of_config(naming({"k", in("tls/a.pem")}));
   ASSERT_EQ(rules.size(), 1U);
   EXPECT_EQ(rules[0], (FileRule{in("tls"), kReadFiles}));
 }
 
 TEST_F(FileRulesTest, AFileThatIsWrittenMayBeMadeAndReplacedButNotRead) {
-  auto rules = rules_of_config(naming({"k", in("log/lb.log"), true}));
+  auto rules = rules_of_config(naming({"k", in("log/lb.log"), FileUse::append}));
   ASSERT_EQ(rules.size(), 1U);
   EXPECT_EQ(rules[0], (FileRule{in("log"), kWriteFiles | kMakeFiles}));
 }
 
 TEST_F(FileRulesTest, RightsOfOneDirectoryAddUp) {
-  Config config = naming({"k", in("a"), false});
-  config.sandbox.files.push_back({"l", in("b"), true});
+  Config config = naming({"k", in("a")});
+  config.sandbox.files.push_back({"l", in("b"), FileUse::append});
   auto rules = rules_of_config(config);
   ASSERT_EQ(rules.size(), 1U);
   EXPECT_EQ(rules[0].rights, kReadFiles | kWriteFiles | kMakeFiles);
@@ -64,7 +65,7 @@ TEST_F(FileRulesTest, ALinkOpensTheDirectoryOfItsTargetToo) {
   fs::create_directories(root_ / "live");
   fs::create_directories(root_ / "archive");
   fs::create_symlink("../archive/cert1.pem", root_ / "live/cert.pem");
-  auto rules = rules_of_config(naming({"k", in("live/cert.pem"), false}));
+  auto rules = rules_of_config(naming({"k", in("live/cert.pem")}));
   EXPECT_TRUE(covers(rules, {in("live"), kReadFiles}));
   EXPECT_TRUE(covers(rules, {in("archive/cert2.pem"), kReadFiles}));
   EXPECT_FALSE(covers(rules, {in("other"), kReadFiles}));
@@ -72,7 +73,7 @@ TEST_F(FileRulesTest, ALinkOpensTheDirectoryOfItsTargetToo) {
 
 TEST_F(FileRulesTest, OfAFileThatStandsInTheRootOnlyItselfIsOpened) {
   for (std::string file : {"/lb.yaml", "/dev/stdout", "/proc/1/x", "/sys/x"}) {
-    auto rules = rules_of_config(naming({"k", file, false}));
+    auto rules = rules_of_config(naming({"k", file}));
     EXPECT_EQ(rules[0], (FileRule{file, kReadFiles})) << file;
   }
 }
@@ -129,15 +130,48 @@ TEST_F(FileRulesTest, CoversWhatIsBelowAndNotWhatBeginsAlike) {
 }
 
 TEST_F(FileRulesTest, TellsWhichKeyIsOutside) {
-  auto rules = file_rules(naming({"k", in("a/x"), false}), in("lb.yaml"));
-  EXPECT_EQ(first_outside(naming({"k", in("a/y"), false}), rules), "");
-  EXPECT_EQ(first_outside(naming({"jwt.shop.jwks_file", "/elsewhere/y", false}), rules),
-            "jwt.shop.jwks_file: /elsewhere/y");
-  EXPECT_EQ(first_outside(naming({"log.output", in("a/y"), true}), rules),
-            "log.output: " + in("a/y"));
-  Config config;
-  config.listeners["a"] = listening_at("unix:" + in("a/s"));
-  EXPECT_EQ(first_outside(config, rules), "listeners.a.address: " + in("a/s"));
+  auto rules = file_rules(naming({"k", in("a/x")}), in("lb.yaml"));
+  Config socket;
+  socket.listeners["a"] = listening_at("unix:" + in("a/s"));
+  struct Row {
+    Config config;
+    std::string outside;
+    bool can_be_opened_elsewhere;
+  };
+  const Row rows[] = {
+      {naming({"k", in("a/y")}), "", true},
+      {naming({"jwt.shop.jwks_file", "/else/y"}), "jwt.shop.jwks_file: /else/y", true},
+      {naming({"log.output", in("a/y"), FileUse::append}), "log.output: " + in("a/y"), true},
+      {naming({"admin.state_file", in("a/y"), FileUse::replace}), "admin.state_file: " + in("a/y"),
+       false},
+      {socket, "listeners.a.address: " + in("a/s"), false},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(first_outside(row.config, rules, false), row.outside);
+    EXPECT_EQ(first_outside(row.config, rules, true),
+              row.can_be_opened_elsewhere ? "" : row.outside);
+  }
+}
+
+TEST_F(FileRulesTest, TellsWhetherTheConfigurationFileCouldBeReplaced) {
+  fs::create_directories(root_ / "conf");
+  fs::create_directories(root_ / "logs");
+  std::ofstream(in("logs/real.yaml")) << "x";
+  fs::create_symlink("../logs/real.yaml", root_ / "conf/link.yaml");
+  struct Row {
+    const char* file;
+    const char* written;
+    bool may;
+  };
+  const Row rows[] = {{"conf/lb.yaml", "logs/lb.log", false},
+                      {"conf/lb.yaml", "conf/lb.log", true},
+                      {"conf/lb.yaml", "lb.log", true},
+                      {"conf/link.yaml", "logs/lb.log", true}};
+  for (const Row& row : rows) {
+    auto config = naming({"log.output", in(row.written), FileUse::append});
+    EXPECT_EQ(may_replace(file_rules(config, in(row.file)), in(row.file)), row.may)
+        << row.file << " " << row.written;
+  }
 }
 
 }  // namespace

@@ -17,12 +17,13 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-// "KEY PATH", with " written" where it is.
+// "KEY PATH", with what is done with it unless it is read.
 std::vector<std::string> named_in(const std::string& yaml) {
+  constexpr const char* words[] = {"", " append", " replace"};
   auto document = config::parse_yaml(yaml);
   std::vector<std::string> files;
   for (const NamedFile& file : config::named_files(document->root, "/d")) {
-    files.push_back(file.key + " " + file.path + (file.written ? " written" : ""));
+    files.push_back(file.key + " " + file.path + words[static_cast<size_t>(file.use)]);
   }
   return files;
 }
@@ -40,11 +41,11 @@ listeners:
 pools:
   app: {tls: {ca: d.pem}, health_check: {type: redis, password_file: pw}}
 )"),
-              ElementsAre("log.output /var/log/lb.log written", "admin.token_file /d/token",
-                          "admin.state_file /var/lib/lb/state.json written",
+              ElementsAre("log.output /var/log/lb.log append", "admin.token_file /d/token",
+                          "admin.state_file /var/lib/lb/state.json replace",
                           "admin.tls.certificate /d/a.pem", "admin.tls.key /d/a.key",
                           "jwt.shop.jwks_file /d/keys/jwks.json",
-                          "listeners.web.access_log.output /var/log/web.log written",
+                          "listeners.web.access_log.output /var/log/web.log append",
                           "listeners.web.allow[1].file /d/allow.txt",
                           "listeners.web.tls.certificates[0].certificate /d/b.pem",
                           "listeners.web.tls.certificates[0].key /d/b.key",
@@ -89,7 +90,7 @@ TEST(Sandbox, KnowsTheFilesOfTheFile) {
   auto loaded = load_config_text(config::with_section("log: {output: /var/log/lb.log}"), "/d");
   ASSERT_TRUE(loaded);
   EXPECT_THAT(loaded->config.sandbox.files,
-              ElementsAre(NamedFile{"log.output", "/var/log/lb.log", true}));
+              ElementsAre(NamedFile{"log.output", "/var/log/lb.log", FileUse::append}));
 }
 
 }  // namespace
