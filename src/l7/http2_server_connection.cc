@@ -216,6 +216,7 @@ void Http2ServerConnection::end_turn() {
   bool is_unsent =
       !sender_.empty() && sender_.stalled_since_ms() == 0 && !handshaking_ && !sender_.has_failed();
   if (has_resumed_ || is_unsent) want_end_of_turn();
+  if (read_wants_write_) writable_.arm();  // which writing may have disarmed
   if (sender_.has_failed()) {
     // What it sent before may still be read, and reading tells of the end, too.
     if (!is_through_) return end_of_connect(stream_.error());

@@ -78,6 +78,7 @@ void Http2Session::end_turn() {
   if (open_ == 0) sender_.release();
   if (is_gone()) return end(CloseReason::client_reset);
   close_if_done();
+  watch();
 }
 
 void Http2Session::leave_server(const Server* server) {

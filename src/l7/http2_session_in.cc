@@ -77,9 +77,10 @@ void Http2Session::read_ended(const Transfer& got) {
   }
 }
 
-// Waits for what comes next.
+// Waits for what comes next. Whoever writes may have disarmed what a read waits for.
 void Http2Session::watch() {
-  if (at_ == At::ended || read_wants_write_) return;
+  if (at_ == At::ended) return;
+  if (read_wants_write_) return writable_.arm();
   bool reads = at_ == At::flushing || at_ == At::lingering || wants_bytes();
   if (!reads && !yields_) return readable_.disarm();
   readable_.arm();

@@ -172,12 +172,14 @@ class Http2Test : public ExchangeTest {
     route().pools.clear();
     route().respond = HttpRespond{200, "ok", {}};
   }
-  // With the preface and SETTINGS said, unless `first` is something else.
-  std::unique_ptr<Http2Peer> connect(const std::string& first = opening()) {
+  // With the preface and SETTINGS said, unless `first` is something else. `room`: how many bytes
+  // its socket takes from lb; 0 = as the kernel likes.
+  std::unique_ptr<Http2Peer> connect(const std::string& first = opening(), int room = 0) {
     if (!frontend_) open();
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     Fd ours(ends[0]);
+    if (room > 0) setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     auto peer = std::make_unique<Http2Peer>(rig_.loop, Fd(ends[1]));
     peer->say(first);
     rig_.connections.take();

@@ -239,6 +239,20 @@ TEST_F(Http2SessionTest, OfAResponseThatIsNotTakenLittleIsRead) {
   EXPECT_EQ(peer->streams[1].body, body);
 }
 
+// More than may wait for the socket, which then takes it all at once.
+TEST_F(Http2SessionTest, ABacklogThatGoesAtOnceIsFollowedByMoreRequests) {
+  route().pools.clear();
+  route().respond = HttpRespond{200, "", {{"x-big", std::string(7'000, 'x')}}};
+  auto peer = connect(opening(), 1 << 20);
+  peer->settle();
+  std::string many;
+  for (uint32_t id = 1; id < 90; id += 2) many += get(id);
+  peer->say(many);
+  ASSERT_TRUE(has_ended(*peer, 89));
+  peer->say(get(91));
+  EXPECT_TRUE(has_ended(*peer, 91));
+}
+
 TEST_F(Http2SessionTest, BodiesOfManyStreamsShareTheConnectionInTurn) {
   auto peer = connect();
   peer->say(window_update(0, 1 << 20));
