@@ -58,8 +58,9 @@ const char* Http2ResponseReader::finish(Method method, bool end_stream) {
   if (is_interim || head_.status == 204) head_.length.reset();
   if (is_interim || has_none || end_stream) {
     head_.body = BodyKind::none;
-    bool is_short = end_stream && !has_none && head_.length.value_or(0) > 0;
-    return is_short ? "a Content-Length without a body" : nullptr;
+    if (is_interim || has_none) return nullptr;
+    if (!head_.length) head_.length = 0;  // HTTP/1.1 says so in the head
+    return *head_.length > 0 ? "a Content-Length without a body" : nullptr;
   }
   if (head_.length) {
     head_.body = *head_.length > 0 ? BodyKind::length : BodyKind::none;

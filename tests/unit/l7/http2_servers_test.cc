@@ -276,6 +276,19 @@ TEST_F(Http2Servers, AnIdleConnectionIsLeftInOrder) {
   EXPECT_EQ(server->goaway, "NO_ERROR");
 }
 
+TEST_F(Http2Servers, AClientOfHttp1LearnsWhereAnEmptyResponseEnds) {
+  auto peer = connect("GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  auto server = serve();
+  ASSERT_TRUE(server->hears(1));
+  server->say(response_head(1, {}, kEnds));
+  std::string heard;
+  ASSERT_TRUE(run_until(rig_.loop, [&] {
+    receive(peer->fd().get(), heard);
+    return heard.ends_with("\r\n\r\n");
+  }));
+  EXPECT_NE(heard.find("\r\nContent-Length: 0\r\n"), std::string::npos) << heard;
+}
+
 TEST_F(Http2Servers, AClientOfHttp1MayAskThem) {
   auto peer = connect(
       "POST /x HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
