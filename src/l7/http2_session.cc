@@ -54,7 +54,7 @@ void Http2Session::start(std::string_view received) {
   readable_.bind<&Http2Session::on_readable>(loop, stream_.fd(), IoEvent::kRead, this);
   writable_.bind<&Http2Session::on_writable>(loop, stream_.fd(), IoEvent::kWrite, this);
   send_first_settings();
-  lower_deadline();
+  timeouts_changed();  // a drain, too, may have begun
   if (received.empty()) return read();
   take(received);
   watch();

@@ -109,6 +109,15 @@ TEST_F(Http2Ends, AListenerThatGoesLetsRequestsFinish) {
   EXPECT_TRUE(peer->streams[3].ended);
 }
 
+TEST_F(Http2Ends, AListenerThatGoesTellsWhomeverBeginsThen) {
+  auto peer = connect(std::string(kHttp2Preface).substr(0, 10));
+  frontend_->stop_accepting();
+  peer->say(std::string(kHttp2Preface).substr(10) + settings());
+  ASSERT_TRUE(peer->until([&] { return !peer->pings.empty(); }));
+  EXPECT_EQ(peer->last_stream, kHttp2MaxStream);
+  EXPECT_FALSE(peer->closed);
+}
+
 TEST_F(Http2Ends, AListenerThatGoesClosesIdleConnections) {
   auto peer = connect();
   peer->settle();
