@@ -211,6 +211,7 @@ void Http2Session::refuse(Http2Stream& stream, const RequestHead& head,
   ResponseHead& response = frontend_.tools().response;
   make_own_response(refusal.status, response, part);
   response.fields.push_back({"Date", frontend_.tools().date.now(), FieldId::date});
+  if (head.method == Method::head) part.bytes = {};
   log_refused(head, refusal, part.bytes.size());
   stream.over = true;
   send_response(stream, response, part);

@@ -98,6 +98,17 @@ TEST_F(Http2SessionTest, HeadsWithoutABodyEndTheirStreams) {
   EXPECT_EQ(peer->data_frames, 0u);
 }
 
+TEST_F(Http2SessionTest, ARefusalOfAHeadHasNoBody) {
+  auto peer = connect();
+  WireFields fields = request_fields({}, "HEAD");
+  fields[2].second = std::string("/").append(9'000, 'a');
+  peer->say(headers(fields));
+  ASSERT_TRUE(has_ended(*peer, 1));
+  EXPECT_EQ(peer->seen, "1:414");
+  EXPECT_NE(peer->streams[1].fields.find("content-length: "), std::string::npos);
+  EXPECT_EQ(peer->streams[1].body, "");
+}
+
 TEST_F(Http2SessionTest, InterimResponsesPass) {
   auto peer = connect();
   peer->say(post(1, {{"expect", "100-continue"}, {"content-length", "1"}}));
