@@ -322,6 +322,7 @@ void Http2Session::deliver_held() {
 
 // Piece by piece, until it is too much again.
 void Http2Session::deliver_held(Http2Stream& stream) {
+  stream.since_ms = now_ms();  // it was not for the client to send
   std::string held;
   held.swap(stream.held);
   size_t at = 0;
@@ -330,7 +331,6 @@ void Http2Session::deliver_held(Http2Stream& stream) {
     bool is_end = at + piece.size() == held.size();
     if (piece.empty() && !stream.remote_closed) break;
     at += piece.size();
-    stream.since_ms = now_ms();
     bool is_last = is_end && stream.remote_closed;
     const Trailers* trailers =
         is_last && stream.held_trailers ? &stream.held_trailers->trailers() : nullptr;

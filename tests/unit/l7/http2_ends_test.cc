@@ -52,6 +52,32 @@ TEST_F(Http2Ends, ABodyThatNeverComes) {
   EXPECT_FALSE(peer->closed);
 }
 
+// Its time is up anew when it may send again, whenever somebody else's is.
+TEST_F(Http2Ends, ABodyThatHadToWaitIsNotLateForIt) {
+  constexpr milliseconds kLimit(200);
+  listener_->timeouts.request_body = kLimit;
+  members_[0].limit = 1;
+  pool_config_->queue.timeout = std::chrono::seconds(30);
+  auto peer = connect();
+  peer->say(get());
+  Fd server = arrive();
+  hears(server);
+  peer->say(post(3));
+  for (int i = 0; i < 4; ++i) peer->say(data(std::string(16'384, 'x'), 3, false));
+  peer->settle();
+  int64_t paused_ms = monotonic_ms();
+  run_until(rig_.loop, [&] { return monotonic_ms() > paused_ms + kLimit.count(); });
+  peer->say(post(5));
+  peer->settle();
+  int64_t late_ms = monotonic_ms();
+  run_until(rig_.loop, [&] { return monotonic_ms() > late_ms + kLimit.count() / 2; });
+  int64_t resumed_ms = monotonic_ms();
+  says(server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(peer->until([&] { return peer->streams[3].status != 0; }));
+  EXPECT_EQ(peer->streams[3].status, 408);
+  EXPECT_GE(monotonic_ms(), resumed_ms + kLimit.count());
+}
+
 TEST_F(Http2Ends, AStreamThatTakesNothing) {
   listener_->timeouts.send = milliseconds(20);
   auto peer = connect(std::string(kHttp2Preface) + settings({{4, 0}}));
