@@ -132,7 +132,7 @@ def echoes(address, is_steady):
                     got = client.receive_all()
                 finally:
                     sending.join()
-            except (ConnectionError, TimeoutError):
+            except OSError:
                 if is_steady:
                     raise
                 return 0
