@@ -21,6 +21,7 @@ class Setup:
     asking: int = 1  # so many of them go on
     http2: bool = False  # what clients speak, in clear with prior knowledge
     http2_servers: bool = False
+    messages: bool = True  # each fits into one read
 
 
 def hosts(setup):
@@ -179,7 +180,7 @@ def lb_sticky(build, directory, servers, setup):
 
 
 def bare_relay(build, directory, servers, setup):
-    return bare(build, directory, servers)
+    return bare(build, directory, servers, "http" if setup.messages else "tcp")
 
 
 PROXIES = {"bare": bare_relay, "haproxy": haproxy, "haproxy-splice": haproxy_splice,

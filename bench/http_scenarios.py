@@ -41,7 +41,7 @@ class HttpRequests(Http, Scenario):
 
 
 class HttpBulk(Http, Bulk):
-    pass
+    setup = Setup(messages=False)
 
 
 class HttpIdle(Http, Idle):

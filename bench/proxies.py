@@ -37,8 +37,8 @@ def certificate(directory):
 
 def bare(build, directory, servers, protocol="tcp"):
     host, port = servers[0].rsplit(":", 1)
-    program_name = "bench_udp_relay" if protocol == "udp" else "bench_relay"
-    return [str(build / program_name), "--listen", f"127.0.0.1:{LISTEN_PORT}",
+    program_name = {"tcp": "bench_relay", "http": "bench_http_relay", "udp": "bench_udp_relay"}
+    return [str(build / program_name[protocol]), "--listen", f"127.0.0.1:{LISTEN_PORT}",
             "--to", f"{host}:{port}", "--ports", str(len(servers))]
 
 
