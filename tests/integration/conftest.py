@@ -6,19 +6,21 @@ import os
 import pathlib
 import shutil
 import signal
-import sys
 import tempfile
 
 import pytest
-from _pytest.runner import runtestprotocol
-from lbtest import BINARY, Admin, Authority, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer
+from lbtest import (BINARY, Admin, Authority, FakeServer, LbProcess, Namespace, PostgresServer, RedisServer,
+                    tries)
 from lbtest.datagrams import UdpClient, UdpServer
 from lbtest.fake import DeafServer
 from lbtest.namespace import can_have_namespaces
 from lbtest.swarm import EchoSwarm
 
 LONGEST_S = 180
-TRIES = 3  # of a test that compares with the clock
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(tries)
 
 
 def pytest_sessionstart():
@@ -29,7 +31,7 @@ def pytest_sessionstart():
 # No test runs for ever: an alarm ends whatever it waits for.
 def _bounded(item):
     def too_late(*_):
-        raise TimeoutError(f"the test took longer than {seconds} s")
+        pytest.fail(f"the test took longer than {seconds} s")
 
     marker = item.get_closest_marker("seconds")
     seconds = marker.args[0] if marker else LONGEST_S
@@ -53,26 +55,6 @@ def pytest_runtest_call(item):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_teardown(item):
     yield from _bounded(item)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item, nextitem):
-    """What lb does too early or too late it does each time, what a busy machine does it does not: a test
-    marked `timing` may fail, with all its fixtures anew, but not three times in a row."""
-    if not item.get_closest_marker("timing"):
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for left in reversed(range(TRIES)):
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        failed = [report for report in reports if report.failed]
-        if not failed or left == 0:
-            break
-        why = getattr(failed[0].longrepr, "reprcrash", None)
-        print(f"{item.nodeid} is tried again: {why.message if why else 'failed'}", file=sys.__stderr__)
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
 
 
 @pytest.hookimpl(hookwrapper=True)
