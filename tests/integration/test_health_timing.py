@@ -7,8 +7,6 @@ import time
 import pytest
 from lbtest import echo, hears, names_itself, sink, tcp_config, wait_until
 
-pytestmark = pytest.mark.timing
-
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
 LATE_S = 0.5  # what a busy machine may add
 
@@ -36,6 +34,7 @@ def wait_state(proxy, name, state, since=0):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_dead_server_is_found_by_its_checks_in_time(lb, server):
     a, b = server(echo), server(echo)
     proxy = started(lb, checked(a, b, interval="600ms", fast_interval="200ms", timeout="200ms", fall=3))
@@ -47,6 +46,7 @@ def test_a_dead_server_is_found_by_its_checks_in_time(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_server_that_hangs_is_found_by_its_checks_in_time(lb, server):
     a = server()
     proxy = lb(checked(a, interval="200ms", fast_interval="200ms", timeout="300ms", fall=2,
@@ -58,6 +58,7 @@ def test_a_server_that_hangs_is_found_by_its_checks_in_time(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_it_takes_rise_passes_until_a_server_is_healthy_again(lb, server):
     a = server(echo)
     proxy = started(lb, checked(a, interval="300ms", fast_interval="150ms", fall=1, rise=3))
@@ -116,6 +117,7 @@ def test_a_failed_connect_of_a_client_starts_a_check_at_once(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_failed_connect_of_a_client_alone_changes_no_state(lb, server):
     a, b = server(names_itself("a")), server(names_itself("b"))
     proxy = started(lb, checked(a, b, interval="1h", fast_interval="300ms", fall=3))

@@ -6,8 +6,6 @@ import time
 import pytest
 from lbtest import echo, source, tcp_config
 
-pytestmark = pytest.mark.timing
-
 MIB = 1 << 20
 LATE_S = 0.6  # what a busy machine may add
 RUNTIME = {"drain_timeout": "1s"}
@@ -27,6 +25,7 @@ def expect_end_after(seconds, connection, began, how="expect_eof"):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_silent_connection_ends_after_idle(lb, server):
     client = lb(with_timeouts(server(echo), idle="500ms")).connect()
     began = time.monotonic()
@@ -35,6 +34,7 @@ def test_a_silent_connection_ends_after_idle(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_connection_on_which_nobody_ever_spoke_ends_after_idle(lb, server):
     one = server()
     proxy = lb(with_timeouts(one, idle="500ms"))
@@ -46,6 +46,7 @@ def test_a_connection_on_which_nobody_ever_spoke_ends_after_idle(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 @pytest.mark.parametrize("speaker", ["client", "server"])
 def test_one_that_speaks_keeps_the_other_from_being_idle(lb, server, speaker):
     one = server()
@@ -61,6 +62,7 @@ def test_one_that_speaks_keeps_the_other_from_being_idle(lb, server, speaker):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 @pytest.mark.parametrize("first", ["client", "server"])
 def test_a_half_closed_connection_ends_after_half_close(lb, server, first):
     one = server()
@@ -76,6 +78,7 @@ def test_a_half_closed_connection_ends_after_half_close(lb, server, first):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_half_closed_connection_stays_while_the_other_side_speaks(lb, server):
     one = server()
     client = lb(with_timeouts(one, half_close="500ms")).connect().finish()
@@ -90,6 +93,7 @@ def test_a_half_closed_connection_stays_while_the_other_side_speaks(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_client_that_takes_nothing_is_reset_after_send(lb, server):
     one = server()
     client = lb(with_timeouts(one, send="500ms")).connect()
@@ -105,6 +109,7 @@ def test_a_client_that_takes_nothing_is_reset_after_send(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_client_that_takes_little_is_not_reset(lb, server):
     client = lb(with_timeouts(server(source(b"x" * 40 * MIB)), send="500ms")).connect()
     began = time.monotonic()
@@ -116,6 +121,7 @@ def test_a_client_that_takes_little_is_not_reset(lb, server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_a_connect_that_is_late_ends_after_connect(lb, deaf_server):
     proxy = lb(with_timeouts(deaf_server(), pool={"timeouts": {"connect": "500ms"},
                                                   "retries": {"attempts": 0}}))
@@ -124,6 +130,7 @@ def test_a_connect_that_is_late_ends_after_connect(lb, deaf_server):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 @pytest.mark.parametrize("said", [b"", b"PROXY TCP4 127.0.0.1"])
 def test_a_header_that_is_late_ends_the_connection_after_tls_handshake(lb, server, said):
     proxy = lb(with_timeouts(server(echo), proxy_protocol={"trusted": ["127.0.0.0/8"]},
@@ -135,6 +142,7 @@ def test_a_header_that_is_late_ends_the_connection_after_tls_handshake(lb, serve
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 @pytest.mark.parametrize("said", [b"", b"PROXY TCP4 127.0.0.1"])
 def test_without_tls_handshake_a_header_is_awaited_as_long_as_idle_allows(lb, server, said):
     proxy = lb(with_timeouts(server(echo), proxy_protocol={"trusted": ["127.0.0.0/8"]},
