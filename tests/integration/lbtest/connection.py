@@ -65,7 +65,7 @@ def refuses(address):
 
 
 class PeerFinished(AssertionError):
-    """The peer has nothing more to say, though more was expected."""
+    """The peer has nothing more to say, though more was expected: it ended between two messages."""
 
 
 class Connection:
@@ -98,21 +98,22 @@ class Connection:
             data = data[self._send_some(data):]
         return self
 
-    def receive(self, size):
-        """Exactly so many bytes."""
+    def receive(self, size, midway=False):
+        """Exactly so many bytes; midway: which belong to what has begun."""
         data = bytearray()
         while len(data) < size:
             piece = self._receive_some(size - len(data))
             if not piece:
-                raise PeerFinished(f"the peer finished after {len(data)} of {size} bytes: {bytes(data)!r}")
+                kind = AssertionError if data or midway else PeerFinished
+                raise kind(f"the peer finished after {len(data)} of {size} bytes: {bytes(data)!r}")
             data += piece
         return bytes(data)
 
-    def receive_line(self):
+    def receive_line(self, midway=False):
         """Up to a newline, which is included."""
         data = b""
         while not data.endswith(b"\n"):
-            data += self.receive(1)
+            data += self.receive(1, midway or bool(data))
         return data
 
     def receive_all(self):

@@ -39,7 +39,7 @@ class Message:
 def read_head(connection):
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        head += connection.receive(1)
+        head += connection.receive(1, midway=bool(head))
     start, *lines = head.decode("latin-1").split("\r\n")[:-2]
     headers = [(name.lower(), value.strip()) for name, _, value in (l.partition(":") for l in lines)]
     return Message(start, headers, b"")
@@ -48,13 +48,13 @@ def read_head(connection):
 def read_chunks(connection):
     body = b""
     while True:
-        size = int(connection.receive_line().split(b";")[0], 16)
-        body += connection.receive(size)
+        size = int(connection.receive_line(midway=True).split(b";")[0], 16)
+        body += connection.receive(size, midway=True)
         if size == 0:
-            while connection.receive_line() != b"\r\n":
+            while connection.receive_line(midway=True) != b"\r\n":
                 pass
             return body
-        assert connection.receive(2) == b"\r\n"
+        assert connection.receive(2, midway=True) == b"\r\n"
 
 
 def read_message(connection, to_head=False):
@@ -66,7 +66,7 @@ def read_message(connection, to_head=False):
     if message.header("transfer-encoding") == "chunked":
         message.body = read_chunks(connection)
     elif message.header("content-length") is not None:
-        message.body = connection.receive(int(message.header("content-length")))
+        message.body = connection.receive(int(message.header("content-length")), midway=True)
     elif status:
         message.body = connection.receive_all()
     return message

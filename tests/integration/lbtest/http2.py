@@ -62,10 +62,10 @@ class End:
         first = self.connection.socket.recv(1)
         if not first:
             return None
-        header = first + self.connection.receive(8)
+        header = first + self.connection.receive(8, midway=True)
         size = int.from_bytes(header[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", header[3:])
-        return kind, flags, stream, self.connection.receive(size)
+        return kind, flags, stream, self.connection.receive(size, midway=True)
 
     def until(self, kind, stream=None):
         """The next frame of this kind; others are passed over."""
