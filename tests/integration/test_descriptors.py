@@ -19,13 +19,6 @@ def limit_descriptors(proxy, count):
     resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (count, 20_000))
 
 
-def expect_rest(proxy, for_s=1.0, cpu_s=0.3):
-    """It does next to nothing, though clients wait."""
-    before_s = proxy.cpu_s()
-    time.sleep(for_s)
-    assert proxy.cpu_s() - before_s < cpu_s, "it spins"
-
-
 def settled(figure, for_s=1.0):
     """What it is once it has not changed for a while."""
     last, since = figure(), time.monotonic()
@@ -78,7 +71,7 @@ def test_more_clients_than_descriptors_wait_for_their_turn(lb, swarm):
     wait_until(lambda: one.open() > 20, "many are served")
     served = settled(one.open)
     assert 20 < served < 100
-    expect_rest(proxy)
+    proxy.expect_rest()
     assert first.asks(b"still here") == b"still here"
     waiting = set(flood)
     while waiting:
@@ -103,7 +96,7 @@ def test_descriptors_that_run_out_harm_nobody_who_is_served(lb, swarm, spare):
         assert client.receive(1) == b"!"
     limit_descriptors(proxy, proxy.fd_count() + spare)  # which may count one that is just closing
     late = {proxy.connect() for _ in range(50)}
-    expect_rest(proxy)
+    proxy.expect_rest()
     assert one.open() <= 20 + max(spare + 1, 0) // 2
     heard, were_reset = answered(late)
     assert not were_reset, "who has a descriptor waits for another"
@@ -147,7 +140,7 @@ def test_checks_that_cannot_be_made_change_no_state(lb, server):
     client = proxy.connect()
     assert client.asks(b"hello") == b"hello"
     limit_descriptors(proxy, 5)
-    expect_rest(proxy)
+    proxy.expect_rest()
     assert client.asks(b"still here") == b"still here"
     limit_descriptors(proxy, 20_000)
     assert proxy.connect().asks(b"hello") == b"hello"

@@ -215,7 +215,6 @@ def test_urgent_data_in_a_bulk_stream_stops_nothing(lb, server, behind):
     speaking = in_background(speak)
     assert receiver.receive(size + 100).endswith(b"xy" + b"y" * 99)
     speaking.result()
-    used = proxy.cpu_s()
-    receiver.expect_nothing(0.5)
-    assert proxy.cpu_s() - used < 0.2, "it spins"
+    proxy.expect_rest()
+    receiver.expect_nothing(0)
     client.close()
