@@ -68,7 +68,7 @@ FLOODS = {
 
 @pytest.mark.fast
 @pytest.mark.parametrize("kind", FLOODS)
-def test_a_flood_ends_its_connection_and_no_other(lb, server, kind):
+def test_a_flood_ends_its_connection_and_no_other(lb, server, admin, kind):
     asked = []
 
     def answer(got):
@@ -81,7 +81,7 @@ def test_a_flood_ends_its_connection_and_no_other(lb, server, kind):
         except AssertionError:
             pass  # of a request that is cut
 
-    proxy = lb(http_config(server(behaviour), runtime={"workers": 1}))
+    proxy = lb(http_config(server(behaviour), runtime={"workers": 1}, admin={"address": admin.address}))
     good = http2.Client(proxy.connect())
     good.send(head())
     assert good.answer() == (200, b"a")
@@ -93,6 +93,7 @@ def test_a_flood_ends_its_connection_and_no_other(lb, server, kind):
     good.send(head(3))
     assert good.answer(3) == (200, b"a")
     assert bad.goaway() in (http2.ENHANCE_YOUR_CALM, None)  # None: a reset took it away
+    wait_until(lambda: admin.ended() == {"broke the rules of HTTP/2": 1}, "its end, for that reason alone")
     good.send(head(5))
     assert good.answer(5) == (200, b"a")
     assert sum("/bad" in start for start in asked) < 500

@@ -20,11 +20,7 @@ def limited(scope, workers, *servers, admin):
     return http_config(*servers, listener=listener, runtime=runtime, admin={"address": admin.address})
 
 
-def made_room(admin):
-    for line in admin.get("/metrics").text.splitlines():
-        if line.startswith("lb_connections_ended_total") and '"made room for another client"' in line:
-            return int(line.rpartition(" ")[2])
-    return 0
+MADE_ROOM = "made room for another client"
 
 
 @pytest.mark.fast
@@ -34,13 +30,13 @@ def test_idle_connections_end_for_those_who_wait(lb, server, admin, scope):
     idle = [proxy.connect() for _ in range(LIMIT)]
     for client in idle:
         assert asks(client).status == 200
-    assert made_room(admin) == 0, "nobody waits"
+    assert admin.ended()[MADE_ROOM] == 0, "nobody waits"
     late = [proxy.connect() for _ in range(LIMIT)]
     for client in late:
         assert asks(client).status == 200
     for client in idle:
         client.expect_eof()
-    assert made_room(admin) == LIMIT
+    assert admin.ended()[MADE_ROOM] == LIMIT
 
 
 @pytest.mark.fast
@@ -70,7 +66,7 @@ def test_what_is_under_way_does_not_end_for_those_who_wait(lb, server, admin, sc
     busy = [proxy.connect().send(b"GET / HTTP/1.1\r\nHost: a\r\n") for _ in range(LIMIT)]
     late = proxy.connect().send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     late.expect_nothing(1.0)
-    assert made_room(admin) == 0
+    assert admin.ended()[MADE_ROOM] == 0
     for client in busy:
         assert read_message(client.send(b"\r\n")).status == 200
     assert read_message(late).status == 200

@@ -18,14 +18,6 @@ def served(client):
         return False
 
 
-def ended(admin, reason):
-    """Connections that ended for this reason, as the metrics tell."""
-    for line in admin.get("/metrics").text.splitlines():
-        if line.startswith("lb_connections_ended_total") and f'"{reason}"' in line:
-            return int(line.rpartition(" ")[2])
-    return 0
-
-
 @pytest.mark.fast
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("limit, reason, other_is_served", [
@@ -40,7 +32,7 @@ def test_who_connects_too_often_is_reset(lb, server, admin, workers, limit, reas
     assert tries == [True] * 5 + [False] * 15
     assert one.connections == 5
     assert served(proxy.connect(source="127.0.0.10:0")) == other_is_served
-    assert ended(admin, reason) == (15 if other_is_served else 16)
+    assert admin.ended()[reason] == (15 if other_is_served else 16)
     proxy.wait_log(f"clients? refused since the last such line: {reason}")
 
 
@@ -55,7 +47,7 @@ def test_a_source_has_so_many_connections_at_a_time(lb, server, admin, workers):
     assert served(proxy.connect(source="127.0.0.10:0"))
     open_ones.pop().close()
     wait_until(lambda: served(proxy.connect(source=GREEDY)), "there is room again")
-    assert ended(admin, "too many connections of its source") >= 1
+    assert admin.ended()["too many connections of its source"] >= 1
 
 
 @pytest.mark.fast

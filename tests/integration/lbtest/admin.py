@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The admin API, as a program uses it."""
 
+import collections
 import http.client
 import json
+import re
 import socket
 
 
@@ -73,6 +75,14 @@ class Admin:
         """The server of this name as GET /api/servers lists it."""
         return next(server for server in self.get(f"/api/servers?pool={pool}").data
                     if server["name"] == name)
+
+    def ended(self):
+        """How many client connections have ended for each reason, over all listeners."""
+        count = collections.Counter()
+        for reason, number in re.findall(r'^lb_connections_ended_total\{.*reason="(.*?)".*\} (\d+)$',
+                                         self.get("/metrics").text, re.MULTILINE):
+            count[reason] += int(number)
+        return +count
 
     def set_state(self, name, state):
         return self.put(f"/api/servers/{self.server(name)['serverId']}/state", {"state": state})
