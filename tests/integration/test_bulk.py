@@ -6,7 +6,6 @@ import hashlib
 import os
 import pathlib
 import re
-import statistics
 import struct
 import termios
 import time
@@ -59,6 +58,7 @@ def receive_slowly(connection, size, bytes_per_s):
 
 
 @pytest.mark.fast
+@pytest.mark.timing
 def test_slow_readers_get_everything_and_hold_nobody_up(dialogue):
     slow = [dialogue() for _ in range(4)]
     running = []
@@ -73,8 +73,8 @@ def test_slow_readers_get_everything_and_hold_nobody_up(dialogue):
         client.send(b"hello")
         assert there.receive(5) == b"hello"
         took_s.append(time.monotonic() - began)
-    # One may meet a moment in which the machine does something else.
-    assert statistics.median(took_s) < 0.5
+    # A few may meet a moment in which the machine does something else.
+    assert sorted(took_s)[94] < 0.5 and max(took_s) < 5.0, sorted(took_s)[90:]
     for sent, received in running:
         assert received.result() == sent.result()
 
