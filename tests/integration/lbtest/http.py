@@ -3,6 +3,7 @@
 servers that answer as they are told."""
 
 import hashlib
+import time
 
 from lbtest.config import tcp_config
 
@@ -106,3 +107,22 @@ def asks(client, **kwargs):
     """Sends a request and returns the response."""
     client.send(request(**kwargs))
     return read_message(client, to_head=kwargs.get("method") == "HEAD")
+
+
+# A report of load lasts for three of the usual pauses between them, of 100 ms at the least, and one that
+# only repeats the last is taken up after one such pause.
+FADED_S = 0.15
+
+
+def expect_idlest(idlest, answers):
+    """Of the names of the servers that answer one after the other all are that of the idlest, which has
+    just reported its load by the answer before them. Another one may take its turn once its own report,
+    or that of the idlest, has faded: it is then nobody's guess how busy they are."""
+    reported = {idlest: time.monotonic()}
+    answers, began = iter(answers), time.monotonic()
+    while name := next(answers, None):
+        if name != idlest:
+            now = time.monotonic()
+            ages = [now - reported.get(one, 0) for one in (name, idlest)]
+            assert max(ages) > FADED_S, f"{name} instead of {idlest}, which reported {ages[1]:.3f} s before"
+        reported[name], began = began, time.monotonic()
