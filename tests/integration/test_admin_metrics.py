@@ -12,10 +12,6 @@ from lbtest.datagrams import udp_config
 from lbtest.http import asks, names_itself_in_http, response, serves
 
 
-# Of what takes 50 ms, on a busy machine: too little for one who counts microseconds.
-LONGEST_MS = 20_000
-
-
 def with_admin(admin, *servers, **more):
     return tcp_config(*servers, admin={"address": admin.address}, **more)
 
@@ -57,24 +53,28 @@ def test_times_are_those_of_the_server(lb, server, admin):
         connection.send(b"late\n").finish()
 
     proxy = lb(with_admin(admin, {"name": "a", "address": server(slow)}))
+    longest_ms = 0
     for _ in range(5):
+        began = time.monotonic()
         with proxy.connect() as client:
             client.send(b"now\n")
             assert client.receive_line() == b"late\n"
+        longest_ms = max(longest_ms, 1000 * (time.monotonic() - began))
+    most_ms = 2 * longest_ms  # for the steps of the histograms, and of a clock that is read once a turn
     # A client may hear what is only then counted.
     wait_until(lambda: sample(admin, "lb_server_bytes_total", pool="back", server="a", direction="out") == 25,
                "all are counted")
     one = admin.get("/api/metrics/servers").data[0]
     for share in ("p50", "p90", "p99"):
-        assert 45 < one["latency"][share] < LONGEST_MS, one
-    assert 45 < one["responseTime"] < LONGEST_MS
+        assert 45 < one["latency"][share] < most_ms, (one, most_ms)
+    assert 45 < one["responseTime"] < most_ms
     total = admin.get("/api/metrics").data
-    assert 45 < total["averageResponseTime"] < LONGEST_MS and total["requestsPerSecond"] > 0
+    assert 45 < total["averageResponseTime"] < most_ms and total["requestsPerSecond"] > 0
     assert total["totalRequests"] == 5 and total["activeServers"] == 1
     assert total["algorithm"] == "round_robin" and re.fullmatch(r"\d+d \d+h \d+m", total["uptime"])
     requests = admin.get("/api/metrics/requests").data
     assert requests["listeners"]["front"]["total"] == 5 and requests["routes"] == {}
-    assert 45 < requests["listeners"]["front"]["latency"]["p50"] < LONGEST_MS
+    assert 45 < requests["listeners"]["front"]["latency"]["p50"] < most_ms
     assert sample(admin, "lb_first_byte_duration_seconds_bucket", listener="front", le="0.032768") == 0
 
 
