@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every header compiles alone: whoever includes it needs to know nothing else. What a source of
-the same name includes first, the compilation of that source has shown; the others are compiled
-here."""
+the same name includes first scripts/lint shows, which reads it without the precompiled headers; the
+others are compiled here."""
 
 import concurrent.futures
 import hashlib
