@@ -2,7 +2,6 @@
 """The sandbox: what every thread of a running lb has given up, what a reload can still do, and what
 `lb check --sandbox` proves."""
 
-import ctypes
 import os
 import pathlib
 import re
@@ -11,8 +10,11 @@ import stat
 import sys
 
 import pytest
-from lbtest import BINARY, echo, free_port, refuses, run_lb, tcp_config, wait_until
+from lbtest import echo, free_port, refuses, run_lb, tcp_config, wait_until
 from lbtest.config import text_of
+from lbtest.sandbox import is_in_binary, kernel_has_landlock
+
+pytestmark = pytest.mark.skipif(not is_in_binary(), reason="a build without a sandbox")
 
 LOW_PORTS = 1 << 10  # CAP_NET_BIND_SERVICE
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
@@ -56,18 +58,6 @@ def checked(directory, config):
     file = directory / "lb.yaml"
     file.write_text(text_of(config))
     return run_lb("check", "--config", file, "--sandbox")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def sandbox_is_built_in():
-    binary = pathlib.Path(BINARY).read_bytes()
-    if b"__asan_init" in binary or b"__tsan_init" in binary:
-        pytest.skip("a sanitizer needs what the sandbox refuses")
-
-
-def kernel_has_landlock():
-    """What the kernel answers this process about its version, by landlock_create_ruleset()."""
-    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1)) > 0
 
 
 def landlock_is_there(result):
