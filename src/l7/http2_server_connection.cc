@@ -68,7 +68,7 @@ void Http2ServerConnection::set_keepalive(const Keepalive& keepalive) {
 }
 
 void Http2ServerConnection::want_end_of_turn() {
-  if (!in_end_of_turn_ && !is_closed_) tools_.worker.loop.at_end_of_turn(*this);
+  if (!in_end_of_turn_) tools_.worker.loop.at_end_of_turn(*this);
 }
 
 bool Http2ServerConnection::has_room() const {
@@ -119,6 +119,7 @@ void Http2ServerConnection::append_head(Http2ServerStream& stream, const Request
 }
 
 void Http2ServerConnection::send_body(Http2ServerStream& stream, const BodyPart& part) {
+  if (stream.end_sent) return;  // the server wants no more of it
   stream.sent += part.bytes.size();
   sender_.send_body(stream, part);
   note_blocked(stream);
@@ -175,7 +176,7 @@ void Http2ServerConnection::detach(Http2ServerStream& stream) {
   streams_.erase(found);
   if (streams_.empty()) {
     idle_since_ms_ = tools_.worker.loop.now_ms();
-    if (idle_.most_ms > 0) {
+    if (idle_.most_ms > 0 && !is_closed_) {
       tools_.worker.timeouts.set_at_most(*this, idle_since_ms_ + idle_.most_ms);
     }
   }
@@ -206,9 +207,16 @@ bool Http2ServerConnection::is_of_no_more_use() const {
 }
 
 void Http2ServerConnection::end_turn() {
-  if (is_closed_) return;
   in_end_of_turn_ = true;
   if (std::exchange(has_resumed_, false)) deliver_held();
+  in_end_of_turn_ = false;
+  if (!is_closed_) return write();
+  if (has_resumed_) want_end_of_turn();
+  if (streams_.empty()) tools_.servers.drop(*this);
+}
+
+void Http2ServerConnection::write() {
+  in_end_of_turn_ = true;
   sender_.send_all();
   if (sender_.written() > 0) note_through();
   if (std::exchange(has_blocked_, false)) wake_drained();
@@ -313,12 +321,25 @@ void Http2ServerConnection::fail_all(ServerFailure failure, int error) {
   std::vector<Http2ServerStream*> all = streams_;
   for (Http2ServerStream* stream : all) {
     if (!is_attached(stream)) continue;
+    if (stream->is_whole()) {
+      let_go(*stream);
+      continue;
+    }
     bool is_begun = stream->received > 0;
     ServerFailure how = failure;
     if (failure == ServerFailure::silent && is_begun) how = ServerFailure::broken;
     fail(*stream, how, error);
   }
-  if (!is_closed_) tools_.servers.drop(*this);
+  if (is_closed_) return;
+  if (streams_.empty()) return tools_.servers.drop(*this);
+  hang_up();
+}
+
+// The server has said all, and hears no more: it remains to pass on what is held.
+void Http2ServerConnection::let_go(Http2ServerStream& stream) {
+  sender_.drop(stream);
+  stream.end_sent = true;
+  if (std::exchange(stream.was_blocked, false)) stream.sink->on_server_drained();
 }
 
 void Http2ServerConnection::fail(Http2ServerStream& stream, ServerFailure failure, int error) {
@@ -337,11 +358,14 @@ void Http2ServerConnection::on_timeout() {
 }
 
 void Http2ServerConnection::close() {
-  if (is_closed_) return;
-  is_closed_ = is_going_ = true;
-  reader_.stop();
+  if (!is_closed_) hang_up();
   std::vector<Http2ServerStream*> all = streams_;
   for (Http2ServerStream* stream : all) fail(*stream, ServerFailure::broken, 0);
+}
+
+void Http2ServerConnection::hang_up() {
+  is_closed_ = is_going_ = true;
+  reader_.stop();
   tools_.worker.timeouts.clear(*this);
   if (readable_.armed()) writable_.disarm();
   stream_.close();

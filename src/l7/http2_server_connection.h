@@ -28,7 +28,8 @@ struct HttpTools;
 // and no more are begun.
 //
 // What the server sends is taken at once, lest a client that takes nothing holds up the others:
-// each stream holds its window at most. Worker thread; owned by ServerConnections.
+// each stream holds its window at most, and what it holds of a response that came whole outlives a
+// reset and the socket. Worker thread; owned by ServerConnections.
 class Http2ServerConnection final : public InSlab<Http2ServerConnection>,
                                     private Http2Frames,
                                     private Http2Sender::Owner,
@@ -109,6 +110,9 @@ class Http2ServerConnection final : public InSlab<Http2ServerConnection>,
   void fail(Http2ServerStream& stream, ServerFailure failure, int error);
   void fail_all(ServerFailure failure, int error);
   void broken(const Http2Fault& fault);
+  void let_go(Http2ServerStream& stream);
+  void hang_up();
+  void write();
   void detach(Http2ServerStream& stream);
   void note_blocked(Http2ServerStream& stream);
   bool is_waiting(const Http2ServerStream& stream) const;
@@ -144,7 +148,7 @@ class Http2ServerConnection final : public InSlab<Http2ServerConnection>,
   bool has_blocked_ = false;
   bool in_end_of_turn_ = false;
   bool read_wants_write_ = false;  // TLS
-  bool is_closed_ = false;
+  bool is_closed_ = false;         // its socket is
 };
 
 }  // namespace lb

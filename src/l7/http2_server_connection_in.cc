@@ -256,6 +256,10 @@ Http2Fault Http2ServerConnection::on_reset(uint32_t id, Http2Error error) {
   if (is_unused(id)) return protocol_error("RST_STREAM on an idle stream");
   Http2ServerStream* stream = find(id);
   if (stream == nullptr) return spend(kFrameCost);
+  if (stream->is_whole()) {
+    let_go(*stream);
+    return spend(kFrameCost);
+  }
   bool is_begun = stream->received > 0;
   bool is_refused = error == Http2Error::refused_stream && !is_begun;
   stream->remote_closed = stream->end_sent = true;  // nothing more is said about it
@@ -278,7 +282,7 @@ Http2Fault Http2ServerConnection::on_goaway(uint32_t last, Http2Error error) {
   }
   std::vector<Http2ServerStream*> all = streams_;
   for (Http2ServerStream* stream : all) {
-    if (!is_attached(stream) || stream->id <= last) continue;
+    if (!is_attached(stream) || stream->id <= last || stream->is_whole()) continue;
     ResponseSink* sink = std::exchange(stream->sink, nullptr);
     detach(*stream);
     stream->at = At::closed;

@@ -44,7 +44,7 @@ bool Http2ServerStream::is_through(bool ask) {
 }
 
 bool Http2ServerStream::is_blocked() const {
-  return connection != nullptr && connection->is_blocked(*this);
+  return connection != nullptr && !end_sent && connection->is_blocked(*this);
 }
 
 bool Http2ServerStream::has_written() const {

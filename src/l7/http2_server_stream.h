@@ -46,6 +46,9 @@ struct Http2ServerStream final : public InSlab<Http2ServerStream>,
   // The connection stays where it is, the stream is used up.
   bool is_reusable() const override { return false; }
 
+  // Nothing of its response is to come, some is to be passed on.
+  bool is_whole() const { return remote_closed && at == At::body; }
+
   Http2ServerConnection* connection;  // null: it has ended, or this has
   Server& its_server;
   ResponseSink* sink = nullptr;

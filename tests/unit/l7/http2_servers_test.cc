@@ -221,6 +221,39 @@ TEST_F(Http2Servers, AClientThatTakesNothingHoldsUpNobody) {
   EXPECT_EQ(slow->streams[1].body.size(), 8 * piece.size());
 }
 
+TEST_F(Http2Servers, AWholeResponseOutlivesItsStreamAndItsConnection) {
+  const std::string going = frame(Http2Type::goaway, 0, 0, uint32_bytes(1) + uint32_bytes(0));
+  for (const std::string& request : {get(), post() + data("abc", 1, false)}) {
+    for (const std::string& last : {reset(1, 0), going, frame(Http2Type::ping, 0, 0, "short")}) {
+      auto slow = connect(std::string(kHttp2Preface) + settings({{4, 0}}));
+      slow->say(request);
+      auto server = serve();
+      ASSERT_TRUE(server->until([&] { return !server->requests[1].head.empty(); }));
+      std::string body(100'000, 'x');
+      server->say(response_head(1));
+      for (int i = 0; i < 10; ++i) server->say(data(body.substr(0, 10'000), 1, false));
+      server->say(headers({{"x-sum", "1"}}) + last + ping());
+      server->until([&] { return server->pongs > 0 || server->closed; });
+      server->hang_up();
+      // Once there is another one lb knows that the first is gone.
+      auto quick = connect();
+      quick->say(get());
+      auto second = serve();
+      ASSERT_TRUE(second->hears(1));
+      EXPECT_FALSE(slow->streams[1].ended);
+      slow->say(window_update(1, 200'000) + window_update(0, 200'000));
+      ASSERT_TRUE(slow->until([&] { return slow->streams[1].ended; }));
+      EXPECT_EQ(slow->streams[1].body, body);
+      EXPECT_EQ(slow->streams[1].trailers, "x-sum: 1\n");
+      second->hang_up();
+      slow->hang_up();
+      quick->hang_up();
+      EXPECT_TRUE(run_until(rig_.loop, [&] { return frontend_->session_count() == 0; }));
+    }
+  }
+  EXPECT_TRUE(run_until(rig_.loop, [&] { return tools_.servers.empty(); }));
+}
+
 TEST_F(Http2Servers, AClientThatLeavesResetsItsStreamAlone) {
   auto peer = connect();
   peer->say(get() + get(3));
