@@ -109,18 +109,14 @@ void Process::wake(size_t worker) {
 }
 
 int Process::run() {
-  if (auto started = start(); !started) {
-    std::string why = started.error().message;
-    log::error("{}: {}", source_.name, sandbox_ ? sandbox_->with_reason(why) : why);
-    return 1;
-  }
+  if (auto started = start(); !started) give_up(started.error().message);
   loop_.run();
   stop_workers();
   access_logs_.close();
   if (spans_) spans_->close();
   sockets_.clear();
-  log::info("stopped");
-  return 0;
+  if (exit_code_ == 0) log::info("stopped");
+  return exit_code_;
 }
 
 void Process::when_resolved(const Config& config, std::function<void()> callback) {

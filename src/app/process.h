@@ -216,6 +216,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   void checked(const Server& server);
   void tell_checked(const Overlay::Key& key);
   void quit();
+  // Of a start: ends with exit code 1.
+  void give_up(const std::string& why);
 
   static constexpr std::chrono::milliseconds kHousekeeping{1000};
 
@@ -286,6 +288,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::set<size_t> drained_;
   bool ready_ = false;
   bool terminating_ = false;
+  int exit_code_ = 0;
   bool workers_stopped_ = false;  // written once no other thread runs
 };
 

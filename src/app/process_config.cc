@@ -63,6 +63,7 @@ void Process::take_up(LoadedConfig loaded, Outcomes asked, bool is_first) {
     if (terminating_) return;
     if (auto applied = apply_file(std::move(shared->config), overlay_); !applied) {
       std::string why = applied.error().message;
+      if (is_first) return give_up(why);
       return refuse(source_.name + ": " + (sandbox_ ? sandbox_->with_reason(why) : why), asked);
     }
     announced_version_ = version_;

@@ -42,4 +42,11 @@ void Process::quit() {
   loop_.stop();
 }
 
+// Nobody is told that lb is ready.
+void Process::give_up(const std::string& why) {
+  log::error("{}: {}", source_.name, sandbox_ ? sandbox_->with_reason(why) : why);
+  exit_code_ = 1;
+  quit();
+}
+
 }  // namespace lb

@@ -68,6 +68,7 @@ Status<> Process::open_log(const log::Settings& written) {
 }
 
 Status<> Process::open_files() {
+  if (auto readable = sandbox_ ? sandbox_->may_read(*config_) : Done{}; !readable) return readable;
   if (auto written = write_first_state(); !written) return written;
   auto access_logs = access_logs_.open(*config_);
   if (!access_logs) return fail(access_logs.error().message);

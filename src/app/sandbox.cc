@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "app/sandbox.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -8,6 +10,7 @@
 #include "app/capabilities.h"
 #include "app/file_rules.h"
 #include "app/system_calls.h"
+#include "common/fd.h"
 #include "common/log.h"
 
 namespace lb {
@@ -63,6 +66,17 @@ void Sandbox::limit_system_calls() {
     why = "no seccomp: " + allowed.error().message;
   }
   lacking_.push_back(why + " (every system call can be made)");
+}
+
+Status<> Sandbox::may_read(const Config& config) const {
+  for (const NamedFile& file : config.sandbox.files) {
+    if (file.use != FileUse::read) continue;
+    Fd opened(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (opened) continue;
+    return fail(fmt::format("{}: cannot read {}{}: {}", file.key, file.path,
+                            user_ ? " as " + user_->name : "", strerror(errno)));
+  }
+  return Done{};
 }
 
 Status<> Sandbox::admits(const Config& config) const {

@@ -40,6 +40,9 @@ class Sandbox {
   // Begins, for good. The process has one thread: those that it starts take after it. What this
   // machine does not have, or forbids, is left out; only the user it is to be is a must.
   Status<> enter();
+  // Whether what a configuration names to be read is open to whom the process is by now; it may
+  // have been read as somebody else. The error names the first that is not.
+  Status<> may_read(const Config& config) const;
   // Whether a configuration that is taken up later finds its files inside.
   Status<> admits(const Config& config) const;
   // For the reason why a file could not be read: where it may be the sandbox, says so.

@@ -125,7 +125,7 @@ std::vector<Attempt> attempts_at_calls() {
   };
 }
 
-std::vector<Attempt> attempts_at_files(const Sandbox& sandbox,
+std::vector<Attempt> attempts_at_files(const Sandbox& sandbox, const Config& config,
                                        const std::filesystem::path& config_file) {
   std::vector<Attempt> attempts;
   auto refused = [&](const std::string& path, uint8_t rights, const std::string& what, int flags) {
@@ -139,6 +139,11 @@ std::vector<Attempt> attempts_at_files(const Sandbox& sandbox,
   }
   refused("/etc/passwd", kWriteFiles, "write", O_WRONLY);
   attempts.push_back({"list /", false, true, [] { return try_open("/", O_RDONLY | O_DIRECTORY); }});
+  for (const NamedFile& named : config.sandbox.files) {
+    if (named.use != FileUse::read) continue;
+    attempts.push_back({"read " + named.path, true, true,
+                        [path = named.path] { return try_open(path, O_RDONLY); }});
+  }
   if (config_file.empty()) return attempts;
   std::string file = std::filesystem::absolute(config_file).lexically_normal();
   refused(file, kWriteFiles, "write", O_WRONLY);
@@ -232,7 +237,7 @@ bool enter_and_try(Sandbox sandbox, const Config& config,
   show(sandbox);
   if (!sandbox.is_on()) return true;
   auto attempts = attempts_at_calls();
-  for (Attempt& attempt : attempts_at_files(sandbox, config_file)) {
+  for (Attempt& attempt : attempts_at_files(sandbox, config, config_file)) {
     attempts.push_back(std::move(attempt));
   }
   for (Attempt& attempt : attempts_at_being_given(sandbox, config, config_file)) {

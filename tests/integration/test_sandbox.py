@@ -5,6 +5,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import stat
 import sys
@@ -12,6 +13,7 @@ import sys
 import pytest
 from lbtest import echo, free_port, refuses, run_lb, tcp_config, wait_until
 from lbtest.config import text_of
+from lbtest.http import http_config
 from lbtest.sandbox import is_in_binary, kernel_has_landlock
 
 pytestmark = pytest.mark.skipif(not is_in_binary(), reason="a build without a sandbox")
@@ -208,6 +210,45 @@ def test_what_the_user_cannot_write_stops_the_start(lb, server, tmp_path):
     assert proxy.wait_end() == 1
     assert "log.output: " in proxy.log() and "Permission denied" in proxy.log()
     assert not (tmp_path / "log/lb.log").exists()
+
+
+def closed_files(directory, authority, one):
+    """{what: (a configuration that names it, its file)} of files that are read, one of them in each."""
+    own = directory / "own"
+    issued = {key: shutil.copy(path, directory) for key, path in authority.issue("own", "own.example").items()}
+    ca = shutil.copy(authority.ca, directory)
+    own.write_text("127.0.0.1 secret, secret, secret\n")
+    network = directory / "list"
+    network.write_text("127.0.0.1\n")
+    jwt = {"shop": {"algorithms": ["HS256"], "secret_file": str(own)}}
+    redis = {"type": "redis", "password_file": str(own)}
+    return {
+        "key": (tcp_config(one, listener={"tls": {"certificates": [issued]}}), issued["key"]),
+        "ca": (tcp_config(one, pool={"tls": {"ca": ca}}), ca),
+        "jwt": (http_config(one, pool={"sticky": {"by": "jwt", "jwt": "shop"}}, jwt=jwt), own),
+        "list": (tcp_config(one, listener={"allow": [{"file": str(network)}]}), network),
+        "password_file": (tcp_config(one, pool={"health_check": redis}), own),
+    }
+
+
+@AS_ROOT
+@pytest.mark.parametrize("what", ["key", "ca", "jwt", "list", "password_file"])
+def test_what_the_user_cannot_read_stops_the_start(lb, server, directory, authority, what):
+    directory.chmod(0o755)
+    config, file = closed_files(directory, authority, server(echo))[what]
+    os.chmod(file, 0o600)
+    config["runtime"] = {"user": "nobody"}
+    proxy = lb(config, ready=False, inside=OPEN_TO_ALL)
+    proxy.exit_code = 1
+    assert proxy.wait_end() == 1
+    assert f"cannot read {file} as nobody: Permission denied" in proxy.log()
+    assert not any("READY=1" in notice for notice in proxy.notices())
+    result = checked(directory, config)
+    assert result.returncode == 1
+    assert re.search(f"^  REFUSED +read {file}: Permission denied$", result.stdout, re.MULTILINE)
+    # Open to the user, nothing else is in the way.
+    os.chmod(file, 0o644)
+    lb(config, inside=OPEN_TO_ALL)
 
 
 @AS_ROOT

@@ -116,6 +116,15 @@ class LbProcess:
                 code = self.process.poll()
                 assert code is None, f"lb ended with {code} before {notice}:\n{self.log()}"
 
+    def notices(self):
+        """What it has said on the notification socket, by now or before its end."""
+        self._notify.settimeout(0)
+        try:
+            while True:
+                self._notices.append(self._notify.recv(4096).decode())
+        except BlockingIOError:
+            return self._notices
+
     def log(self):
         return self.log_file.read_text(errors="replace")
 
