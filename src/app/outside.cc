@@ -16,13 +16,13 @@ Result<ScriptProcess> start_outside(const Config& config, const std::filesystem:
                                     const Sandbox& sandbox) {
   ScriptLimits limits{.user = sandbox.user()};
   if (!sandbox.is_on()) return ScriptProcess::start(std::move(limits));
-  limits.may_run = scripts_of(config, config_file);
+  limits.may_run = scripts_of(config, sandbox.trusts_config_file() ? config_file : "");
   auto names = NameFiles::make();
   if (!names) return Unexpected{names.error()};
   limits.errand = [files = *names]() mutable { files.follow(); };
   limits.descriptors = names->descriptors();
   std::shared_ptr<FileAsker> asker;
-  if (sandbox.has_files_opened()) {
+  if (sandbox.trusts_config_file()) {
     auto channel = open_file_channel();
     if (!channel) return Unexpected{channel.error()};
     asker = std::make_shared<FileAsker>(std::move(channel->inside));

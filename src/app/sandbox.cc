@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "app/capabilities.h"
 #include "app/file_rules.h"
+#include "app/script_rights.h"
 #include "app/system_calls.h"
 #include "common/fd.h"
 #include "common/log.h"
@@ -25,8 +27,19 @@ Result<Sandbox> Sandbox::plan(const Config& config, const std::filesystem::path&
   sandbox.is_on_ = LB_SANDBOX && config.sandbox.enabled;
   if (!sandbox.is_on_) return sandbox;
   sandbox.files_ = file_rules(config, config_file);
-  sandbox.has_files_opened_ = !config_file.empty() && !may_replace(sandbox.files_, config_file);
+  sandbox.commands_ = commands_of(config);
+  sandbox.find_exposed(config_file);
   return sandbox;
+}
+
+void Sandbox::find_exposed(const std::filesystem::path& config_file) {
+  trusts_config_file_ = !config_file.empty() && !may_replace(files_, config_file);
+  if (!config_file.empty() && !trusts_config_file_) exposed_.push_back(config_file);
+  std::set<std::string> words;
+  for (const auto& command : commands_) words.insert(command.begin(), command.end());
+  for (const std::string& word : words) {
+    if (word.starts_with('/') && may_replace(files_, word)) exposed_.push_back(word);
+  }
 }
 
 Status<> Sandbox::enter() {
@@ -80,8 +93,17 @@ Status<> Sandbox::may_read(const Config& config) const {
 }
 
 Status<> Sandbox::admits(const Config& config) const {
+  auto commands = commands_of(config);
+  bool are_known =
+      std::includes(commands_.begin(), commands_.end(), commands.begin(), commands.end());
+  if (is_on_ && !trusts_config_file_ && !are_known) {
+    return fail(
+        "a command of a script check is new, and is not believed while lb may write to the "
+        "directory of its configuration file: restart to use it, and give what lb writes (log, "
+        "state file) a directory of its own");
+  }
   if (!limits_files()) return Done{};
-  std::string outside = first_outside(config, files_, has_files_opened_);
+  std::string outside = first_outside(config, files_, trusts_config_file_);
   if (outside.empty()) return Done{};
   return fail(outside +
               " is in no directory that this process may use: the sandbox was made at start; "
@@ -91,7 +113,7 @@ Status<> Sandbox::admits(const Config& config) const {
 std::string Sandbox::with_reason(std::string message) const {
   if (!entered_ || !message.ends_with(strerror(EACCES))) return message;
   message += " (in the sandbox a file must be open to the user of lb, even if that is root";
-  if (!has_files_opened_) {
+  if (!trusts_config_file_) {
     message += ", and be in a directory that was named at start, restart to name another";
   }
   return message + ": docs/sandbox.md)";
@@ -110,6 +132,12 @@ void Sandbox::tell() const {
             number_or_all(system_calls_), number_or_all(limits_files() ? files_.size() : 0));
   if (!lacking_.empty()) {
     log::warning("sandbox: not whole on this machine: {}", fmt::join(lacking_, "; "));
+  }
+  if (limits_files() && !exposed_.empty()) {
+    log::warning(
+        "sandbox: lb may write to the directory of {}, which says what runs outside: give what lb "
+        "writes (log, state file) a directory of its own",
+        fmt::join(exposed_, " and of "));
   }
 }
 

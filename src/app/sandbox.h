@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,12 @@ class Sandbox {
   // runtime.sandbox, in a build that has it.
   bool is_on() const { return is_on_; }
   const std::vector<FileRule>& files() const { return files_; }
-  // Whether what the configuration file names elsewhere may be opened for this process by one
-  // outside. Not where this process may write that file: it could name any.
-  bool has_files_opened() const { return has_files_opened_; }
+  // Files that say what runs outside and may be changed from inside all the same: the configuration
+  // file, and those that its commands name. None, where lb writes to directories of their own.
+  const std::vector<std::string>& exposed() const { return exposed_; }
+  // Whether a process outside may believe what the configuration file says after the start, run its
+  // commands and open its files. Not where it is exposed.
+  bool trusts_config_file() const { return trusts_config_file_; }
   // Whether the kernel limits files: known once it was entered.
   bool limits_files() const { return landlock_ > 0; }
   // How many the kernel lets through; 0: all.
@@ -54,16 +58,19 @@ class Sandbox {
 
  private:
   Sandbox() = default;
+  void find_exposed(const std::filesystem::path& config_file);
   void limit_files();
   void limit_system_calls();
 
   std::optional<User> user_;
   bool is_on_ = false;
   bool entered_ = false;
-  bool has_files_opened_ = false;
+  bool trusts_config_file_ = false;
   int landlock_ = 0;  // its version
   size_t system_calls_ = 0;
   std::vector<FileRule> files_;
+  std::vector<std::string> exposed_;
+  std::set<std::vector<std::string>> commands_;  // of the start
   std::vector<std::string> lacking_;
 };
 

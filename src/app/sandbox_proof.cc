@@ -78,6 +78,15 @@ int try_connection() {
   return errno_of(splice(accepted.get(), nullptr, to.get(), nullptr, 1, SPLICE_F_NONBLOCK));
 }
 
+// Or puts another file in its place, for which one can be made beside it.
+int try_change(const std::string& path) {
+  int error = try_open(path, O_WRONLY);
+  std::string beside = path + ".lb-sandbox-proof";
+  if (error == 0 || try_open(beside, O_WRONLY | O_CREAT | O_EXCL) != 0) return error;
+  unlink(beside.c_str());
+  return 0;
+}
+
 int try_fork() {
   pid_t pid = fork();
   if (pid == 0) _exit(0);
@@ -144,9 +153,13 @@ std::vector<Attempt> attempts_at_files(const Sandbox& sandbox, const Config& con
     attempts.push_back({"read " + named.path, true, true,
                         [path = named.path] { return try_open(path, O_RDONLY); }});
   }
+  for (const std::string& exposed : sandbox.exposed()) {
+    if (exposed == config_file) continue;
+    attempts.push_back({"write " + exposed, false, true, [=] { return try_change(exposed); }});
+  }
   if (config_file.empty()) return attempts;
   std::string file = std::filesystem::absolute(config_file).lexically_normal();
-  refused(file, kWriteFiles, "write", O_WRONLY);
+  attempts.push_back({"write " + file, false, true, [=] { return try_change(file); }});
   attempts.push_back({"read " + file, true, true, [=] { return try_open(file, O_RDONLY); }});
   return attempts;
 }
@@ -154,7 +167,7 @@ std::vector<Attempt> attempts_at_files(const Sandbox& sandbox, const Config& con
 // What the process outside hands over, and what not.
 std::vector<Attempt> attempts_at_being_given(const Sandbox& sandbox, const Config& config,
                                              const std::filesystem::path& config_file) {
-  if (!sandbox.has_files_opened()) return {};
+  if (!sandbox.trusts_config_file()) return {};
   const auto& named = config.sandbox.files;
   std::vector<Attempt> attempts;
   auto add = [&](const std::string& path, FileUse use, bool must_work) {

@@ -36,11 +36,7 @@ class Scripts {
     return loaded.has_value();
   }
 
-  void learn(const Config& config) {
-    for (const auto& [name, pool] : config.pools) {
-      if (pool.health_check.type == CheckType::script) known_.insert(pool.health_check.command);
-    }
-  }
+  void learn(const Config& config) { known_.merge(commands_of(config)); }
 
   const std::filesystem::path file_;
   std::optional<FileStamp> seen_;
@@ -48,6 +44,14 @@ class Scripts {
 };
 
 }  // namespace
+
+std::set<std::vector<std::string>> commands_of(const Config& config) {
+  std::set<std::vector<std::string>> commands;
+  for (const auto& [name, pool] : config.pools) {
+    if (pool.health_check.type == CheckType::script) commands.insert(pool.health_check.command);
+  }
+  return commands;
+}
 
 ScriptHost::MayRun scripts_of(const Config& config, const std::filesystem::path& file) {
   auto scripts = std::make_shared<Scripts>(config, file);

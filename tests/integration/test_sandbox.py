@@ -137,6 +137,49 @@ def threads_of_this_process():
     return re.search(r"^Seccomp:\t(\d)$", pathlib.Path("/proc/self/status").read_text(), re.MULTILINE)[1]
 
 
+SCRIPT = {"type": "script", "command": ["/bin/true"], "interval": "50ms", "rise": 1}
+
+
+@pytest.mark.parametrize("place, exposed", [(".", "lb.yaml"), ("scripts", "scripts/check.sh")])
+def test_a_log_beside_what_runs_outside_is_told(lb, server, directory, place, exposed):
+    (directory / "scripts").mkdir()
+    script = directory / "scripts/check.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    config = tcp_config(server(echo), pool={"health_check": {**SCRIPT, "command": [str(script)]}},
+                        log={"output": str(directory / place / "lb.log")})
+    result = checked(directory, config)
+    if not landlock_is_there(result):
+        pytest.skip("a kernel without Landlock")
+    assert re.search(f"^  WORKS +write {directory / exposed}$", result.stdout, re.MULTILINE)
+    assert result.returncode == 1 and result.stdout.endswith("sandbox: DOES NOT HOLD\n")
+    assert not list(directory.rglob("*proof"))
+    proxy = lb(config, arguments=("--config", str(directory / "lb.yaml")))
+    assert proxy.connect().asks(b"hello") == b"hello"
+    told = re.compile(f"warning.*may write to the directory of {directory / exposed}[ ,]")
+    wait_until(lambda: told.search((directory / place / "lb.log").read_text()), "a warning")
+
+
+def test_what_lb_may_write_itself_brings_no_new_command(lb, server, directory):
+    one = server(echo)
+    file = directory / "lb.yaml"
+    config = tcp_config(one, pool={"health_check": SCRIPT}, log={"output": str(directory / "lb.log")})
+    log = lambda: (directory / "lb.log").read_text()
+    file.write_text(text_of(config))
+    proxy = lb(config, arguments=("--config", str(file)))
+    other = {**SCRIPT, "command": ["/bin/echo", "new"]}
+    file.write_text(text_of({**config, "pools": {"back": {"servers": [one.address], "health_check": other}}}))
+    proxy.signal(signal.SIGHUP)
+    wait_until(lambda: "a command of a script check is new" in log(), "it is refused")
+    # The start's command goes on, with another interval.
+    more = {**SCRIPT, "interval": "60ms"}
+    file.write_text(text_of({**config, "pools": {"back": {"servers": [one.address], "health_check": more}}}))
+    proxy.signal(signal.SIGHUP)
+    wait_until(lambda: "lb.yaml: reloaded" in log(), "it is taken up")
+    wait_until(lambda: "back/" in log() and " is healthy" in log(), "the check is made")
+    assert "names no such command" not in log()
+
+
 @pytest.mark.parametrize("key, value", [("sandbox", "off"), ("user", "nobody")])
 def test_it_is_made_at_start_alone(lb, server, key, value):
     config = tcp_config(server(echo), runtime={"workers": 1})
