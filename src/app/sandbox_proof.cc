@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -122,6 +123,8 @@ std::vector<Attempt> attempts_at_calls() {
       {"trace a process", false, false, [] { return errno_of(ptrace(PTRACE_TRACEME, 0, 0, 0)); }},
       {"read the memory of another process", false, false, [=] { return try_memory_of(parent); }},
       {"signal another process", false, false, [=] { return errno_of(kill(parent, 0)); }},
+      {"have a signal sent to another process", false, false,
+       [=] { return errno_of(fcntl(Fd(eventfd(0, EFD_CLOEXEC)).get(), F_SETOWN, parent)); }},
       {"become root", false, false, [] { return errno_of(syscall(SYS_setuid, 0)); }},
       {"make code", false, false, try_code},
       {"open a socket below IP", false, false,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/system_calls.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -34,7 +35,7 @@ constexpr std::string_view kAllowed[] = {
     "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom",
     "recvmmsg recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socketpair",
     // descriptors
-    "_llseek close close_range dup dup2 dup3 fcntl fcntl64 lseek pipe pipe2 pread64 pwrite64",
+    "_llseek close close_range dup dup2 dup3 lseek pipe pipe2 pread64 pwrite64",
     "read readv splice write writev",
     // waiting
     "_newselect epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait",
@@ -64,8 +65,14 @@ constexpr const char* kMissing[] = {"clone3", "io_uring_setup", "openat2"};
 
 constexpr int kFamilies[] = {AF_UNIX, AF_INET, AF_INET6};
 
-constexpr unsigned long kIoctls[] = {FIONBIO,     FIONREAD, SIOCOUTQ,  SIOCGIFINDEX,
-                                     SIOCGIFNAME, TCGETS,   TIOCGWINSZ};
+constexpr unsigned long kGetTerminal2 = 0x802c542a;  // TCGETS2, which the C library has no name for
+
+constexpr unsigned long kIoctls[] = {FIONBIO,     FIONREAD, SIOCOUTQ,      SIOCGIFINDEX,
+                                     SIOCGIFNAME, TCGETS,   kGetTerminal2, TIOCGWINSZ};
+
+// Not those that have signals sent to other processes.
+constexpr int kFcntls[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,
+                           F_GETFL, F_SETFL,         F_SETPIPE_SZ, F_GETPIPE_SZ};
 
 constexpr int kHighest = 1024;  // of a system call's number
 
@@ -162,6 +169,11 @@ void add_rules(Rules& rules) {
   rules.answer("socket", EAFNOSUPPORT, {equals(0, AF_NETLINK)});
   // The kernel takes 32 bits of the request; so does the comparison.
   for (unsigned long request : kIoctls) rules.allow("ioctl", {has_bits(1, UINT32_MAX, request)});
+  for (int command : kFcntls) {
+    for (const char* name : {"fcntl", "fcntl64"}) {
+      rules.allow(name, {has_bits(1, UINT32_MAX, static_cast<uint64_t>(command))});
+    }
+  }
   // A thread, never a process.
   rules.allow("clone", {has_bits(0, CLONE_THREAD, CLONE_THREAD)});
   // No code is made at run time. Files are mapped for it: libmariadb loads its ways to log in late.
