@@ -243,15 +243,18 @@ void show(const Sandbox& sandbox) {
   }
 }
 
-// The child: true when the sandbox holds.
-bool enter_and_try(Sandbox sandbox, const Config& config,
-                   const std::filesystem::path& config_file) {
+// What the child found; its exit code.
+enum Finding { kHolds = 0, kDoesNotHold = 1, kHoldsButForFiles = 2 };
+
+// The child.
+Finding enter_and_try(Sandbox sandbox, const Config& config,
+                      const std::filesystem::path& config_file) {
   if (auto entered = sandbox.enter(); !entered) {
     fmt::print("lb: {}\n", entered.error().message);
-    return false;
+    return kDoesNotHold;
   }
   show(sandbox);
-  if (!sandbox.is_on()) return true;
+  if (!sandbox.is_on()) return kHolds;
   auto attempts = attempts_at_calls();
   for (Attempt& attempt : attempts_at_files(sandbox, config, config_file)) {
     attempts.push_back(std::move(attempt));
@@ -272,7 +275,8 @@ bool enter_and_try(Sandbox sandbox, const Config& config,
   // Each of them would be a line of the log.
   size_t noted = refused_system_calls().size();
   fmt::print("noted for the log: {} kinds of refused system calls\n", noted);
-  return holds && noted > 0;
+  if (!holds || noted == 0) return kDoesNotHold;
+  return sandbox.limits_files() ? kHolds : kHoldsButForFiles;
 }
 
 }  // namespace
@@ -292,17 +296,21 @@ bool prove_sandbox(const Config& config, const std::filesystem::path& config_fil
   std::fflush(stdout);
   pid_t pid = fork();
   if (pid == 0) {
-    bool holds = enter_and_try(std::move(*sandbox), config, config_file);
+    Finding finding = enter_and_try(std::move(*sandbox), config, config_file);
     std::fflush(stdout);
-    _exit(holds ? 0 : 1);
+    _exit(finding);
   }
   int status = 0;
-  bool holds =
-      pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  bool has_ended = pid > 0 && waitpid(pid, &status, 0) == pid;
+  int finding = has_ended && WIFEXITED(status) ? WEXITSTATUS(status) : kDoesNotHold;
   unlink(kNewFile);  // where the sandbox did not hold
   if (pid > 0 && WIFSIGNALED(status)) fmt::print("ended by signal {}\n", WTERMSIG(status));
-  if (sandbox->is_on()) fmt::print("sandbox: {}\n", holds ? "holds" : "DOES NOT HOLD");
-  return holds;
+  if (sandbox->is_on()) {
+    fmt::print("sandbox: {}\n", finding == kHolds              ? "holds"
+                                : finding == kHoldsButForFiles ? "holds, but for files"
+                                                               : "DOES NOT HOLD");
+  }
+  return finding == kHolds;
 }
 
 }  // namespace lb
