@@ -16,6 +16,8 @@ namespace {
 
 // Frames of no use by themselves, as of clients: a server that sends so many is out of order.
 constexpr Http2Budget::Size kFrames{10'000, 2'000};
+// A connection on which a question goes unanswered, and nothing else comes either.
+constexpr int64_t kMostSilence_ms = 500;
 
 }  // namespace
 
@@ -72,7 +74,8 @@ void Http2ServerConnection::want_end_of_turn() {
 }
 
 bool Http2ServerConnection::has_room() const {
-  return !is_closed_ && !is_going_ && !sender_.has_failed() && (!serves_one_ || next_id_ == 1) &&
+  return !is_closed_ && !is_going_ && !sender_.has_failed() && !sender_.is_congested() &&
+         (!serves_one_ || next_id_ == 1) &&
          streams_.size() < std::min(most_streams_, kMostStreams) && next_id_ <= kHttp2MaxStream;
 }
 
@@ -89,6 +92,7 @@ void Http2ServerConnection::start(Http2ServerStream& stream, const RequestHead& 
   stream.begins_at = sender_.queued();
   next_id_ += 2;
   streams_.push_back(&stream);
+  if (silent_since_ms_ == 0) silent_since_ms_ = tools_.worker.loop.now_ms();
   bool has_trailers = part.trailers != nullptr && !part.trailers->empty();
   bool is_all = part.is_last && part.bytes.empty() && !has_trailers;
   append_head(stream, head, is_all);
@@ -160,8 +164,10 @@ void Http2ServerConnection::give_up(Http2ServerStream& stream) {
     append_rst_stream(sender_.out(), stream.id,
                       is_answered ? Http2Error::no_error : Http2Error::cancel);
   }
-  // Whoever waited for its connect in vain would not have others wait for it, too.
-  if (!is_through_) is_going_ = true;
+  // Whoever waited in vain for its connect, or for any word, would not have others wait, too.
+  bool is_silent = stream.at == Http2ServerStream::At::head && silent_since_ms_ != 0 &&
+                   tools_.worker.loop.now_ms() >= silent_since_ms_ + kMostSilence_ms;
+  if (!is_through_ || is_silent) is_going_ = true;
   detach(stream);
 }
 

@@ -139,6 +139,7 @@ class Http2ServerConnection final : public InSlab<Http2ServerConnection>,
   int64_t receive_window_ = kConnectionWindow;
   int64_t unacknowledged_ = 0;
   int64_t idle_since_ms_;
+  int64_t silent_since_ms_ = 0;  // nothing came, though it was asked something; 0 = it was not
   const Idle idle_;
   bool handshaking_;
   bool is_through_ = false;

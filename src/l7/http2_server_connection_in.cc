@@ -53,6 +53,7 @@ bool Http2ServerConnection::read_once() {
         broken(fault);
         return false;
       }
+      silent_since_ms_ = streams_.empty() ? 0 : tools_.worker.loop.now_ms();
       want_end_of_turn();
       return !is_closed_ && !is_short;
     }
