@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/log.h"
 #include "common/uri_path.h"
 #include "l7/grpc.h"
 #include "l7/http_tools.h"
@@ -386,57 +385,6 @@ void Exchange::passed_on(const BodyPart& part) {
   response_done_ |= part.is_last;
   if (response_done_ && (state_ != State::upgraded || body_done_)) return finish(ExchangeEnd::ok);
   if (client_.is_blocked() && !response_done_) server_->pause();
-}
-
-void Exchange::on_server_failed(ServerFailure failure, int error) {
-  bool was_reused = server_->is_reused();
-  bool repeatable = is_repeatable();
-  frontend_.tools().worker.loop.retire(std::move(server_));
-  if (has_response()) return cut(ExchangeEnd::server_cut);
-  if (failure == ServerFailure::connect) return fail_attempt(error);
-  if (failure == ServerFailure::nonsense) {
-    log::debug("server {}/{}: its answer is no HTTP", lease_.server()->pool(),
-               lease_.server()->name());
-    return respond(502, ExchangeEnd::server_nonsense);
-  }
-  if (!repeatable) {
-    // A kept connection that had ended says nothing of its server.
-    if (failure == ServerFailure::silent && !was_reused) {
-      count_failure(*lease_.server(), pool().config(), frontend_.worker());
-    }
-    return respond(502, ExchangeEnd::server_failed);
-  }
-  if (was_reused && failure == ServerFailure::silent && !tried_stale_) {
-    tried_stale_ = true;
-    return follow(
-        connector_.connect_again(std::move(lease_), pool(), frontend_.worker(), key(pool())));
-  }
-  Connector::Step step =
-      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key(pool()));
-  if (step == Connector::Step::no_server) return respond(502, ExchangeEnd::server_failed);
-  follow(step);
-}
-
-// An interim response and a part of a head are something of a response, too.
-bool Exchange::is_repeatable() const {
-  if (!held_whole_ || server_->bytes_received() > 0) return false;
-  return !server_->has_written() || is_idempotent(request_.head.method);
-}
-
-void Exchange::fail_attempt(int error) {
-  if (!held_whole_) return respond(502, ExchangeEnd::server_failed);
-  follow(connector_.failed(error, std::move(lease_), pool(), frontend_.worker(), key(pool())));
-}
-
-void Exchange::leave_server() {
-  if (!server_) return;
-  if (has_response()) return cut(ExchangeEnd::server_gone);
-  bool repeatable = is_repeatable();
-  close_server();
-  if (!repeatable) return respond(502, ExchangeEnd::server_gone);
-  Connector::Step step =
-      connector_.broken(std::move(lease_), pool(), frontend_.worker(), key(pool()));
-  follow(step);
 }
 
 void Exchange::cut(ExchangeEnd why) {

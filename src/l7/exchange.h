@@ -113,6 +113,7 @@ class Exchange final : public InSlab<Exchange>,
   bool is_held_on() const;
   bool repeat_call();
   void fail_attempt(int error);
+  void ask_again(bool anew);
   void respond(int status, ExchangeEnd why);
   void respond(ResponseHead& head, const BodyPart& part, ExchangeEnd why);
   void keep_alive();
@@ -162,6 +163,7 @@ class Exchange final : public InSlab<Exchange>,
   uint64_t response_bytes_ = 0;
   int status_ = 0;
   uint32_t interims_ = 0;
+  uint32_t refusals_ = 0;
   State state_ = State::choosing;
   bool body_done_ = false;
   bool body_paused_ = false;

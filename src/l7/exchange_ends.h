@@ -61,6 +61,7 @@ class ClientStream {
 enum class ServerFailure : uint8_t {
   connect,   // the connection never stood
   silent,    // it ended before a byte of a response
+  refused,   // it stands, and the server says that it has done nothing about the request
   broken,    // it ended within a response
   nonsense,  // what came is no HTTP
 };

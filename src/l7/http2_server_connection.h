@@ -57,6 +57,10 @@ class Http2ServerConnection final : public InSlab<Http2ServerConnection>,
   void set_preface(std::string_view bytes);
   void set_keepalive(const Keepalive& keepalive);
   bool has_room() const;
+  // How many streams the server allows at a time; until it says so on this connection, what it said
+  // on another.
+  size_t most_streams() const { return most_streams_; }
+  void expect_streams(size_t most) { most_streams_ = most; }
   std::unique_ptr<ServerStream> open();
   // No further stream is begun; it ends with the last one.
   void leave();

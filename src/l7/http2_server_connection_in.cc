@@ -270,8 +270,12 @@ Http2Fault Http2ServerConnection::on_reset(uint32_t id, Http2Error error) {
   detach(over);
   over.at = At::closed;
   if (is_refused) over.was_written = false;
+  over.was_reused = false;  // the server has spoken, so the connection was no dead one
   if (sink == nullptr || is_done) return spend(kFrameCost);
-  sink->on_server_failed(is_begun ? ServerFailure::broken : ServerFailure::silent, 0);
+  ServerFailure how = is_refused ? ServerFailure::refused
+                      : is_begun ? ServerFailure::broken
+                                 : ServerFailure::silent;
+  sink->on_server_failed(how, 0);
   return spend(kFrameCost);
 }
 
@@ -288,7 +292,7 @@ Http2Fault Http2ServerConnection::on_goaway(uint32_t last, Http2Error error) {
     detach(*stream);
     stream->at = At::closed;
     stream->was_written = false;
-    if (sink != nullptr) sink->on_server_failed(ServerFailure::silent, 0);
+    if (sink != nullptr) sink->on_server_failed(ServerFailure::refused, 0);
   }
   want_end_of_turn();
   return spend(kFrameCost);

@@ -27,13 +27,14 @@ std::unique_ptr<ServerConnection> ServerConnections::take(const Server& server,
 }
 
 std::unique_ptr<ServerStream> ServerConnections::share(const Server& server,
-                                                       const TlsClientContext* context) {
+                                                       const TlsClientContext* context,
+                                                       bool must_be_new) {
   auto found = shared_.find(&server);
   if (found == shared_.end()) return nullptr;
   for (auto& connection : found->second) {
     if (connection->context() != context) {
       connection->leave();
-    } else if (connection->has_room()) {
+    } else if (connection->has_room() && !(must_be_new && connection->is_through(false))) {
       return connection->open();
     }
   }
@@ -43,7 +44,9 @@ std::unique_ptr<ServerStream> ServerConnections::share(const Server& server,
 std::unique_ptr<ServerStream> ServerConnections::add(
     std::unique_ptr<Http2ServerConnection> connection) {
   Http2ServerConnection& added = *connection;
-  shared_[&added.server()].push_back(std::move(connection));
+  auto& list = shared_[&added.server()];
+  if (!list.empty()) added.expect_streams(list.back()->most_streams());
+  list.push_back(std::move(connection));
   return added.open();
 }
 

@@ -23,8 +23,9 @@ class ServerConnections {
   // `must_live`: what is sent on it cannot be repeated, so it is looked at once more.
   std::unique_ptr<ServerConnection> take(const Server& server, const TlsClientContext* context,
                                          bool must_live);
-  // A stream of one of HTTP/2 that has room, or none.
-  std::unique_ptr<ServerStream> share(const Server& server, const TlsClientContext* context);
+  // A stream of one of HTTP/2 that has room, or none. `must_be_new`: its connect is under way.
+  std::unique_ptr<ServerStream> share(const Server& server, const TlsClientContext* context,
+                                      bool must_be_new = false);
   // The first stream of a new one.
   std::unique_ptr<ServerStream> add(std::unique_ptr<Http2ServerConnection> connection);
   // Keeps a connection that is_reusable() unless the server has `limit` already; the oldest goes

@@ -109,6 +109,86 @@ TEST_F(Http2Servers, WhatAServerLeavesBehindIsTriedElsewhere) {
   EXPECT_TRUE(first->until([&] { return first->closed; }));
 }
 
+TEST_F(Http2Servers, WhatIsLeftBehindSharesTheNextConnection) {
+  auto peer = connect();
+  peer->say(get() + get(3) + get(5));
+  auto first = serve();
+  ASSERT_TRUE(first->hears(5));
+  first->say(frame(Http2Type::goaway, 0, 0, uint32_bytes(0) + uint32_bytes(0)));
+  auto second = serve();
+  ASSERT_TRUE(second->hears(5));
+  second->say(answer(1, "a") + answer(3, "b") + answer(5, "c"));
+  ASSERT_TRUE(has_ended(*peer, 1) && has_ended(*peer, 3) && has_ended(*peer, 5));
+  EXPECT_FALSE(listening_[0]->try_accept());
+}
+
+// Nothing has told before how many there may be.
+TEST_F(Http2Servers, TooManyAtFirstAreNoFailures) {
+  pool_config_->retries.attempts = 0;
+  auto peer = connect();
+  peer->say(get() + get(3) + get(5) + get(7) + get(9));
+  auto first = serve();
+  ASSERT_TRUE(first->hears(9));
+  first->say(settings({{3, 2}}) + reset(5, 7) + reset(7, 7) + reset(9, 7));
+  auto second = serve();
+  auto third = serve();
+  ASSERT_TRUE(second->hears(3) && third->hears(1));
+  EXPECT_EQ(second->requests.size(), 2u);
+  first->say(answer(1, "a") + answer(3, "b"));
+  second->say(answer(1, "c") + answer(3, "d"));
+  third->say(answer(1, "e"));
+  for (uint32_t id = 1; id < 10; id += 2) {
+    ASSERT_TRUE(has_ended(*peer, id));
+    EXPECT_EQ(peer->streams[id].status, 200);
+  }
+}
+
+TEST_F(Http2Servers, WhatIsAlwaysRefusedIsAFailure) {
+  pool_config_->retries.attempts = 0;
+  auto peer = connect();
+  peer->say(get());
+  auto server = serve();
+  for (uint32_t id : {1u, 3u, 5u, 7u}) {
+    ASSERT_TRUE(server->hears(id));
+    server->say(reset(id, 7));
+  }
+  ASSERT_TRUE(has_ended(*peer, 1));
+  EXPECT_EQ(peer->streams[1].status, 502);
+}
+
+TEST_F(Http2Servers, AResetSaysNothingOfTheConnection) {
+  auto peer = connect();
+  peer->say(get());
+  auto server = serve();
+  ASSERT_TRUE(server->hears(1));
+  server->say(answer(1, "a"));
+  ASSERT_TRUE(has_ended(*peer, 1));
+  peer->say(get(3));
+  ASSERT_TRUE(server->hears(3));
+  server->say(reset(3, 2));
+  ASSERT_TRUE(server->hears(5));
+  server->say(answer(5, "b"));
+  ASSERT_TRUE(has_ended(*peer, 3));
+  EXPECT_EQ(peer->streams[3].body, "b");
+}
+
+TEST_F(Http2Servers, AConnectionThatSaysNothingIsLeft) {
+  pool_config_->http.response_timeout = std::chrono::milliseconds(600);
+  auto peer = connect();
+  peer->say(get());
+  auto first = serve();
+  ASSERT_TRUE(first->hears(1));
+  first->say(answer(1, "a"));
+  ASSERT_TRUE(has_ended(*peer, 1));
+  peer->say(get(3));
+  ASSERT_TRUE(first->hears(3) && has_ended(*peer, 3));
+  EXPECT_EQ(peer->streams[3].status, 504);
+  peer->say(get(5));
+  auto second = serve();
+  ASSERT_TRUE(second->hears(1));
+  EXPECT_TRUE(first->until([&] { return first->closed; }));
+}
+
 TEST_F(Http2Servers, AResponseThatIsCutIsNeverAWholeOne) {
   for (const std::string& cut :
        {data("abc", 1, false) + reset(1, 2), data("abcdefghijk", 1, false), data("abc", 1, true),
