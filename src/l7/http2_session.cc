@@ -189,11 +189,18 @@ void Http2Session::end_late_streams() {
     if (stream->stalled_since_ms != 0 && limits.send.count() > 0 &&
         now >= stream->stalled_since_ms + limits.send.count()) {
       give_up(*stream, Http2Error::cancel, ExchangeEnd::send_timeout);
-    } else if (limits.request_body.count() > 0 && stream->awaits_body() &&
-               now >= stream->since_ms + limits.request_body.count()) {
+    } else if (int64_t since_ms = awaits_body_since_ms(*stream);
+               since_ms != 0 && limits.request_body.count() > 0 &&
+               now >= since_ms + limits.request_body.count()) {
       stream->exchange->refuse(408, ExchangeEnd::client_timeout);
     }
   }
+}
+
+// Since when it is for the client to send more of a body; 0 = it is not.
+int64_t Http2Session::awaits_body_since_ms(const Http2Stream& stream) const {
+  if (!stream.awaits_body() || is_window_closed()) return 0;
+  return std::max(stream.since_ms, window_since_ms_);
 }
 
 void Http2Session::look_within(milliseconds limit) {
@@ -222,7 +229,7 @@ int64_t Http2Session::next_deadline_ms() const {
   for (const auto& stream : streams_) {
     if (stream->closed) continue;
     if (stream->stalled_since_ms != 0) consider(stream->stalled_since_ms, limits.send);
-    if (stream->awaits_body()) consider(stream->since_ms, limits.request_body);
+    if (int64_t since_ms = awaits_body_since_ms(*stream)) consider(since_ms, limits.request_body);
   }
   return deadline_ms;
 }

@@ -134,6 +134,9 @@ class Http2Session final : public InSlab<Http2Session>,
   void deliver_held();
   void deliver_held(Http2Stream& stream);
   void give_back(Http2Stream* stream, size_t bytes);
+  // Whether a body may lack room to come in: that of others is held.
+  bool is_window_closed() const { return receive_window_ < int64_t{kHttp2MaxFrame}; }
+  int64_t awaits_body_since_ms(const Http2Stream& stream) const;
   Http2Fault spend(int64_t tokens);
   Http2Fault waste();
   Http2Fault blame(Http2Stream& stream, Http2Error error);
@@ -191,7 +194,8 @@ class Http2Session final : public InSlab<Http2Session>,
   uint32_t begun_ = 0;      // in this turn
   int64_t receive_window_ = kConnectionWindow;
   int64_t unacknowledged_ = 0;
-  int64_t since_ms_;  // when the last stream ended, or the present state began
+  int64_t window_since_ms_ = 0;  // when the connection's was opened again
+  int64_t since_ms_;             // when the last stream ended, or the present state began
   int64_t head_since_ms_ = 0;
   int64_t drain_since_ms_ = 0;  // the client was told that the end is near
   Http2Budget frames_;          // that are of no use by themselves

@@ -347,9 +347,14 @@ void Http2Session::deliver_held(Http2Stream& stream) {
 void Http2Session::give_back(Http2Stream* stream, size_t bytes) {
   auto size = static_cast<int64_t>(bytes);
   unacknowledged_ += size;
-  if (unacknowledged_ >= kConnectionWindow / 2) {
+  // Earlier where others hold the most of it, lest what goes round becomes less and less.
+  bool is_due =
+      is_window_closed() || unacknowledged_ >= std::min(kConnectionWindow / 2, receive_window_);
+  if (is_due && unacknowledged_ > 0) {
+    if (is_window_closed()) window_since_ms_ = now_ms();
     append_window_update(sender_.out(), 0, static_cast<uint32_t>(unacknowledged_));
     receive_window_ += std::exchange(unacknowledged_, 0);
+    look_within(frontend_.config().timeouts.request_body);
     want_end_of_turn();
   }
   if (stream == nullptr || stream->closed || stream->remote_closed || stream->over) return;

@@ -78,6 +78,37 @@ TEST_F(Http2Ends, ABodyThatHadToWaitIsNotLateForIt) {
   EXPECT_GE(monotonic_ms(), resumed_ms + kLimit.count());
 }
 
+// A window that others hold is no fault of a body that has no room in it.
+TEST_F(Http2Ends, ABodyWithoutRoomIsNotLate) {
+  listener_->timeouts.request_body = std::chrono::seconds(1);
+  members_[0].status = ServerStatus::unhealthy;
+  pool_config_->hold = std::chrono::seconds(30);
+  auto peer = connect();
+  constexpr int64_t kPiece = 16'384;
+  int64_t left = Http2Session::kConnectionWindow;
+  int64_t at_first = left - kHttp2FirstWindow;
+  uint32_t id = 1;
+  while (left >= kPiece) {
+    ASSERT_LT(id, 30u);
+    peer->say(post(id));
+    for (int64_t sent = 0; sent < Http2Session::kStreamWindow && left >= kPiece; sent += kPiece) {
+      peer->say(data(std::string(kPiece, 'x'), id, false));
+      peer->settle();
+      left += std::exchange(peer->windows[0], 0) - std::exchange(at_first, 0) - kPiece;
+    }
+    id += 2;
+  }
+  EXPECT_GT(id, 9u);  // some of what was taken of the first four came back
+  peer->say(post(id));
+  EXPECT_TRUE(stays_away(
+      rig_.loop,
+      [&] {
+        peer->listen();
+        return peer->streams[id].status != 0;
+      },
+      milliseconds(1'200)));
+}
+
 TEST_F(Http2Ends, AStreamThatTakesNothing) {
   listener_->timeouts.send = milliseconds(20);
   auto peer = connect(std::string(kHttp2Preface) + settings({{4, 0}}));
