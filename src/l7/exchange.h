@@ -57,8 +57,9 @@ class Exchange final : public InSlab<Exchange>,
   bool has_response() const { return status_ != 0; }
   bool body_done() const { return body_done_; }
   bool is_upgraded() const { return state_ == State::upgraded; }
-  // Whether the client's next body byte is awaited from it, rather than from us.
-  bool awaits_body() const { return !body_done_ && !body_paused_ && !expects_100_; }
+  // Whether the client's next body byte is awaited from it, rather than from us. In a call either
+  // end may be the one to speak next.
+  bool awaits_body() const { return !body_done_ && !body_paused_ && !expects_100_ && !is_grpc_; }
 
  private:
   enum class State : uint8_t {

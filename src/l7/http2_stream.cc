@@ -16,7 +16,7 @@ Http2Stream::~Http2Stream() = default;
 
 bool Http2Stream::awaits_body() const {
   return exchange && !is_tunnel && !remote_closed && held.empty() && !paused &&
-         exchange->awaits_body();
+         exchange->awaits_body() && !exchange->has_response();
 }
 
 void Http2Stream::send_interim(const ResponseHead& head) {

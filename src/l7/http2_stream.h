@@ -24,7 +24,8 @@ struct Http2Stream final : public InSlab<Http2Stream>, public ClientStream, publ
   Http2Stream(Http2Session& owner, uint32_t number, int64_t first_window, int64_t now_ms);
   ~Http2Stream();
 
-  // The request's next bytes are awaited from the client.
+  // The request's next bytes are awaited from the client. Once there is a response both may be
+  // silent for as long as a response may.
   bool awaits_body() const;
 
   void send_interim(const ResponseHead& head) override;

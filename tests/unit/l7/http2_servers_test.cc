@@ -363,6 +363,29 @@ TEST_F(Http2Servers, ACallThatIsUnavailableIsTriedAgain) {
   EXPECT_EQ(peer->streams[1].trailers, "grpc-status: 0\n");
 }
 
+TEST_F(Http2Servers, InACallEitherEndMayBeSilent) {
+  listener_->timeouts.request_body = std::chrono::milliseconds(20);
+  auto peer = connect();
+  auto is_told = [&] {
+    peer->listen();
+    return peer->streams[1].status != 0 || !peer->streams[1].reset.empty();
+  };
+  peer->say(post(1, {{"content-type", "application/grpc"}, {"te", "trailers"}}));
+  auto server = serve();
+  EXPECT_TRUE(stays_away(rig_.loop, is_told, std::chrono::milliseconds(60)));
+  server->say(response_head(1, {{"content-type", "application/grpc"}}));
+  ASSERT_TRUE(peer->until(is_told));
+  EXPECT_TRUE(stays_away(
+      rig_.loop,
+      [&] {
+        peer->listen();
+        return !peer->streams[1].reset.empty();
+      },
+      std::chrono::milliseconds(60)));
+  peer->say(data("ask"));
+  ASSERT_TRUE(server->hears(1));
+}
+
 TEST_F(Http2Servers, TheLastTryOfACallThatIsUnavailableIsItsAnswer) {
   pool_config_->retries.attempts = 1;
   auto peer = connect();
