@@ -13,14 +13,17 @@
 namespace lb {
 
 Result<ScriptProcess> start_outside(const Config& config, const std::filesystem::path& config_file,
-                                    const Sandbox& sandbox) {
+                                    Sandbox& sandbox) {
   ScriptLimits limits{.user = sandbox.user()};
   if (!sandbox.is_on()) return ScriptProcess::start(std::move(limits));
   limits.may_run = scripts_of(config, sandbox.trusts_config_file() ? config_file : "");
   auto names = NameFiles::make();
-  if (!names) return Unexpected{names.error()};
-  limits.errand = [files = *names]() mutable { files.follow(); };
-  limits.descriptors = names->descriptors();
+  if (names) {
+    limits.errand = [files = *names]() mutable { files.follow(); };
+    limits.descriptors = names->descriptors();
+  } else {
+    sandbox.lacks(names.error().message + " (another file in its place shows after a restart)");
+  }
   std::shared_ptr<FileAsker> asker;
   if (sandbox.trusts_config_file()) {
     auto channel = open_file_channel();
@@ -33,7 +36,7 @@ Result<ScriptProcess> start_outside(const Config& config, const std::filesystem:
   }
   auto process = ScriptProcess::start(std::move(limits));
   if (!process) return process;
-  names->use();
+  if (names) names->use();
   if (asker) {
     ask_for_files([asker](const auto& path, FileUse use) { return asker->open(path, use); });
   }

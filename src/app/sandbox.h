@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/landlock.h"
@@ -40,6 +41,8 @@ class Sandbox {
   size_t system_calls() const { return system_calls_; }
   // What of it does not hold here, and why.
   const std::vector<std::string>& lacking() const { return lacking_; }
+  // One more of it: a phrase.
+  void lacks(std::string what) { lacking_.push_back(std::move(what)); }
 
   // Begins, for good. The process has one thread: those that it starts take after it. What this
   // machine does not have, or forbids, is left out; only the user it is to be is a must.

@@ -25,12 +25,13 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something 
 OPEN_TO_ALL = ("sh", "-c", 'chmod 777 . notify && exec "$@"', "sh")
 
 # Becomes a command for which prctl(PR_SET_SECCOMP), seccomp(2) and Landlock are forbidden ("all"), or
-# Landlock alone, as some containers do it: a filter of its own that answers EPERM.
+# Landlock or memfd_create(2) alone, as some containers do it: a filter of its own that answers EPERM.
 FORBIDDEN = """
 import ctypes, os, platform, struct, sys
 calls = {"x86_64": (317, 444, 157), "aarch64": (277, 444, 167)}[platform.machine()]
-if sys.argv[1] == "landlock":
-    calls = (444, 444, 444)
+if sys.argv[1] != "all":
+    memfd = {"x86_64": 319, "aarch64": 279}[platform.machine()]
+    calls = 3 * ({"landlock": 444, "memfd": memfd}[sys.argv[1]],)
 LOAD, EQUALS, RETURN, ALLOW, REFUSE = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050001
 program = [
     (LOAD, 0, 0, 0),
@@ -142,6 +143,14 @@ def test_where_it_is_forbidden_lb_runs_without_and_says_so_once(lb, server):
     assert int(threads(proxy)[0]["CapEff"], 16) & ~LOW_PORTS == 0  # what can be given up is
 
 
+def test_without_copies_of_the_name_files_names_are_resolved_all_the_same(lb, server):
+    one = server(echo)
+    proxy = lb(tcp_config(f"localhost:{one.address.rpartition(':')[2]}"),
+               inside=(sys.executable, "-c", FORBIDDEN, "memfd"))
+    assert proxy.connect().asks(b"hello") == b"hello"
+    assert "sandbox: not whole on this machine: cannot copy /etc/hosts: " in proxy.log()
+
+
 def test_switched_off_nothing_is_given_up(lb, server):
     proxy = lb(tcp_config(server(echo), runtime={"sandbox": "off"}))
     assert {one["Seccomp"] for one in threads(proxy)} == {threads_of_this_process()}
@@ -231,6 +240,12 @@ def test_root_becomes_the_user_that_it_is_told(lb, server, directory):
     (directory / "lb.log").rename(directory / "lb.log.1")
     proxy.signal(signal.SIGUSR1)
     wait_until((directory / "lb.log").exists, "a new log")
+    # Not where the user may make none.
+    directory.chmod(0o755)
+    (directory / "lb.log").rename(directory / "lb.log.2")
+    proxy.signal(signal.SIGUSR1)
+    hint = "cannot reopen the log: .*Permission denied \\(in the sandbox a file must be open to the user"
+    wait_until(lambda: re.search(hint, (directory / "lb.log.2").read_text()), "it is told why")
 
 
 @AS_ROOT
