@@ -38,12 +38,12 @@ std::shared_ptr<const AccessLog> AccessLogs::log_of(const ListenerConfig& listen
                                            files_.at(listener.access_log->output));
 }
 
-void AccessLogs::reopen() {
+std::vector<std::string> AccessLogs::reopen() {
+  std::vector<std::string> problems;
   for (auto& [output, file] : files_) {
-    if (auto reopened = file->reopen(); !reopened) {
-      log::error("cannot reopen the access log: {}", reopened.error().message);
-    }
+    if (auto reopened = file->reopen(); !reopened) problems.push_back(reopened.error().message);
   }
+  return problems;
 }
 
 void AccessLogs::keep_house() {

@@ -29,8 +29,8 @@ class AccessLogs {
   // Null for a listener without one.
   std::shared_ptr<const AccessLog> log_of(const ListenerConfig& listener) const;
 
-  // For log rotation; says what fails.
-  void reopen();
+  // For log rotation. Returns what failed.
+  std::vector<std::string> reopen();
   // Says what was lost, closes what is not needed. Once a second or so.
   void keep_house();
   // Writes what is left, for a second at most. After the workers have ended.

@@ -216,6 +216,8 @@ class Process final : public ControlReports, public admin::ControlApi {
   void checked(const Server& server);
   void tell_checked(const Overlay::Key& key);
   void quit();
+  // The sandbox's hint, where it may be the reason.
+  std::string with_reason(std::string message) const;
   // Of a start: ends with exit code 1.
   void give_up(const std::string& why);
 

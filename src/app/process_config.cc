@@ -45,7 +45,7 @@ void Process::reload() {
   auto loaded = source_.load();
   if (!loaded) {
     for (ConfigProblem& problem : loaded.error()) {
-      if (sandbox_) problem.message = sandbox_->with_reason(std::move(problem.message));
+      problem.message = with_reason(std::move(problem.message));
       log::error("{}", problem.to_string(source_.name));
     }
     return refuse(source_.name + ": not reloaded", asked, std::move(loaded.error()));
@@ -64,7 +64,7 @@ void Process::take_up(LoadedConfig loaded, Outcomes asked, bool is_first) {
     if (auto applied = apply_file(std::move(shared->config), overlay_); !applied) {
       std::string why = applied.error().message;
       if (is_first) return give_up(why);
-      return refuse(source_.name + ": " + (sandbox_ ? sandbox_->with_reason(why) : why), asked);
+      return refuse(source_.name + ": " + with_reason(std::move(why)), asked);
     }
     announced_version_ = version_;
     if (is_first) return;
@@ -95,7 +95,7 @@ Status<> Process::apply_file(Config file, Overlay overlay) {
   std::vector<std::string> problems;
   auto verifiers = tokens_.build(file, problems);
   if (!verifiers) return fail(verifiers.error().message);
-  for (const std::string& problem : problems) log::error("{}; its keys stay", problem);
+  for (const std::string& problem : problems) log::error("{}; its keys stay", with_reason(problem));
   auto applied =
       apply(std::move(file), std::move(overlay), std::move(*contexts), std::move(*verifiers));
   if (applied) lists_.tell_again();

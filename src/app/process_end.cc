@@ -44,7 +44,7 @@ void Process::quit() {
 
 // Nobody is told that lb is ready.
 void Process::give_up(const std::string& why) {
-  log::error("{}: {}", source_.name, sandbox_ ? sandbox_->with_reason(why) : why);
+  log::error("{}: {}", source_.name, with_reason(why));
   exit_code_ = 1;
   quit();
 }

@@ -9,12 +9,16 @@
 
 namespace lb {
 
+std::string Process::with_reason(std::string message) const {
+  return sandbox_ ? sandbox_->with_reason(std::move(message)) : message;
+}
+
 void Process::lists_changed() {
   if (terminating_) return;
   std::vector<std::string> problems;
   Config file = with_lists_read_again(*file_, problems);
   for (const std::string& problem : problems) {
-    log::error("{}: {}; the list stays as it was", source_.name, problem);
+    log::error("{}: {}; the list stays as it was", source_.name, with_reason(problem));
   }
   if (verifiers_changed()) publish();
   if (same_lists(file, *file_)) return;
@@ -31,7 +35,7 @@ bool Process::verifiers_changed() {
   std::vector<std::string> problems;
   auto set = tokens_.build(*config_, problems);
   for (const std::string& problem : problems) {
-    log::error("{}: {}; its keys stay", source_.name, problem);
+    log::error("{}: {}; its keys stay", source_.name, with_reason(problem));
   }
   if (!set || !tokens_.differs(*set)) return false;
   tokens_.adopt(std::move(*set));

@@ -84,9 +84,11 @@ void Process::watch_signals() {
   watch(SIGTERM, [this] { terminate(); });
   watch(SIGINT, [this] { terminate(); });
   watch(SIGUSR1, [this] {
-    access_logs_.reopen();
+    for (const std::string& problem : access_logs_.reopen()) {
+      log::error("cannot reopen the access log: {}", with_reason(problem));
+    }
     if (auto reopened = log::reopen(); !reopened) {
-      log::error("cannot reopen the log: {}", reopened.error().message);
+      log::error("cannot reopen the log: {}", with_reason(reopened.error().message));
     }
   });
 }
