@@ -2,6 +2,7 @@
 #include "app/sandbox.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -130,6 +131,11 @@ void Sandbox::tell() const {
   log::info("sandbox: {}capabilities {}, {} system calls, files of {} places",
             user_ ? fmt::format("user {}, ", user_->name) : "", capabilities_in_words(),
             number_or_all(system_calls_), number_or_all(limits_files() ? files_.size() : 0));
+  if (!user_ && geteuid() == 0) {
+    log::info(
+        "sandbox: still root by name, to whom unix sockets of other programs are open: see "
+        "runtime.user");
+  }
   if (!lacking_.empty()) {
     log::warning("sandbox: not whole on this machine: {}", fmt::join(lacking_, "; "));
   }

@@ -129,6 +129,7 @@ def test_every_thread_is_inside(lb, server, tmp_path):
         for which in ("CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"):
             if which != "CapBnd" or os.geteuid() == 0:
                 assert int(one[which], 16) & ~LOW_PORTS == 0, (one["Name"], which)
+    assert ("still root by name" in proxy.log()) == (os.geteuid() == 0)
     # Not dumpable: its memory is root's.
     assert os.stat(f"/proc/{proxy.process.pid}/mem").st_uid == 0
 
