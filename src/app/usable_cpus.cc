@@ -4,23 +4,13 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "app/control_groups.h"
+
 namespace lb {
-
-namespace {
-
-// "/a/b" of the line "0::/a/b"; empty where there is no unified hierarchy.
-std::string own_group() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("0::/")) return line.substr(3);
-  }
-  return "";
-}
-
-}  // namespace
 
 size_t cpus_of_quota(const std::string& cpu_max) {
   std::istringstream text(cpu_max);
@@ -37,8 +27,8 @@ size_t usable_cpus() {
   if (sched_getaffinity(0, sizeof(set), &set) == 0) {
     cpus = static_cast<size_t>(std::max(1, CPU_COUNT(&set)));
   }
-  for (std::string group = own_group(); !group.empty(); group.resize(group.rfind('/'))) {
-    std::ifstream file("/sys/fs/cgroup" + group + "/cpu.max");
+  for (const std::filesystem::path& group : control_groups()) {
+    std::ifstream file(group / "cpu.max");
     std::string line;
     std::getline(file, line);
     if (size_t allowed = cpus_of_quota(line)) cpus = std::min(cpus, allowed);
