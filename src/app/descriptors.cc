@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "common/log.h"
 
@@ -14,7 +15,8 @@ namespace lb {
 namespace {
 
 constexpr uint64_t kPerWorker = 16;  // its loop, mailbox, and what libevent holds
-constexpr uint64_t kProcess = 64;
+constexpr uint64_t kReserve = 32;    // some admin requests, some checks, a log
+constexpr uint64_t kProcess = 32 + kReserve;
 
 // What each may have at most, so that all of them together have no more than `left`.
 uint64_t equal_share(uint64_t left, std::vector<uint64_t> wanted) {
@@ -33,6 +35,11 @@ void fill_standard_descriptors() {
   int fd = open("/dev/null", O_RDWR);  // the lowest that is free
   while (fd >= 0 && fd <= STDERR_FILENO) fd = dup(fd);
   if (fd > STDERR_FILENO) close(fd);
+}
+
+uint64_t descriptor_limit() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
 }
 
 uint64_t raise_descriptor_limit() {
@@ -71,6 +78,11 @@ DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
   plan.max_connections = static_cast<uint32_t>(
       std::min<uint64_t>(wanted_connections, std::max<uint64_t>(most / 2, 1)));
   return plan;
+}
+
+int first_reserved_descriptor(uint64_t limit, size_t listening_sockets) {
+  uint64_t first = limit - std::min(limit / 2, kReserve + listening_sockets);
+  return static_cast<int>(std::min<uint64_t>(first, INT_MAX));
 }
 
 bool LoweredConnections::is_news(uint32_t wanted, uint32_t planned) {

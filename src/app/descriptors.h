@@ -24,6 +24,9 @@ void fill_standard_descriptors();
 // Raises the soft limit to the hard one.
 uint64_t raise_descriptor_limit();
 
+// What it is now.
+uint64_t descriptor_limit();
+
 // Whether a process of so many workers can start at all; says what to do.
 Status<> enough_descriptors(uint64_t limit, size_t workers);
 
@@ -33,6 +36,11 @@ Status<> enough_descriptors(uint64_t limit, size_t workers);
 DescriptorPlan plan_descriptors(uint64_t limit, size_t workers, size_t others,
                                 uint32_t wanted_connections,
                                 const std::vector<uint32_t>& wanted_sessions = {});
+
+// The first number of the reserve that workers leave alone (DescriptorReserve): 32 for what control
+// does at once, and one for each listening socket, whose worker may hold a client there. Never more
+// than half of all.
+int first_reserved_descriptor(uint64_t limit, size_t listening_sockets);
 
 // Decides when to warn that a plan allows fewer connections than wanted: the first time, and when
 // the number has moved by more than an eighth since. One thread.

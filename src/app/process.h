@@ -177,6 +177,7 @@ class Process final : public ControlReports, public admin::ControlApi {
   ListenerPlan plan_listener(const ListenerConfig& listener, const Pools& pools);
   std::shared_ptr<ConnectionLimit> limit_of(const ListenerConfig& listener);
   void forget_limits();
+  void keep_reserve();
   void trace();
   void forget_stats();
   void replace_sockets(SocketGroups sockets);

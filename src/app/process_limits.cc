@@ -51,6 +51,14 @@ void Process::plan_connections() {
   }
   connections_.set_limit(plan.max_connections);
   plan_sessions(*config_, plan);
+  keep_reserve();
+}
+
+// The limit of descriptors may be changed from outside at any time.
+void Process::keep_reserve() {
+  size_t listening = 0;
+  for (const auto& [name, group] : sockets_) listening += group->sockets().size();
+  team_.reserve.begin_at(first_reserved_descriptor(descriptor_limit(), listening));
 }
 
 // A session takes a descriptor, and a local port of its own for its server.

@@ -59,7 +59,10 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  thread_ = start_thread("lb-worker-" + std::to_string(index_), [this] { loop_.run(); });
+  thread_ = start_thread("lb-worker-" + std::to_string(index_), [this] {
+    LeavesReserve leaves(team_.reserve);
+    loop_.run();
+  });
 }
 
 void Worker::stop() {

@@ -11,6 +11,7 @@
 
 #include "app/snapshot.h"
 #include "l7/http_tools.h"
+#include "net/descriptor_reserve.h"
 #include "net/event_loop.h"
 #include "net/late_resets.h"
 #include "net/mailbox.h"
@@ -44,6 +45,7 @@ struct WorkerTeam {
   ControlReports& reports;
   ConnectionLimit& connections;
   PortTable& ports;
+  DescriptorReserve reserve;  // control's
   // Told on the control thread.
   std::function<void()> on_adopted;  // a worker has taken up a snapshot
   std::function<void(size_t worker)> on_drained;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/acceptor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "net/descriptor_reserve.h"
 #include "net/socket.h"
 
 namespace lb {
@@ -56,11 +58,14 @@ Acceptor::Acceptor(EventLoop& loop, int listening, size_t worker, ConnectionLimi
 }
 
 void Acceptor::resume() {
-  if (!finished_ && !rest_.pending()) readable_.arm();
+  if (finished_ || rest_.pending()) return;
+  if (held_ && !hand_over_held()) return rest(EMFILE);
+  readable_.arm();
 }
 
 void Acceptor::finish() {
   finished_ = true;
+  if (held_) callback_(std::move(held_), held_peer_);
   // The kernel resets what is still queued when the socket closes.
   while (accept_one() == Turn::again) {
   }
@@ -93,7 +98,9 @@ Acceptor::Turn Acceptor::accept_one() {
   auto* address = reinterpret_cast<sockaddr*>(&peer);
   Fd client(accept4(listening_, address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (client) {
-    callback_(std::move(client), Address::from_sockaddr(address, length));
+    Address from = Address::from_sockaddr(address, length);
+    if (is_reserved(client.get()) && !finished_) return hold(std::move(client), from);
+    callback_(std::move(client), from);
     return Turn::again;
   }
   int error = errno;
@@ -102,6 +109,23 @@ Acceptor::Turn Acceptor::accept_one() {
   if (is_of_client(error)) return Turn::again;
   rest(error);
   return Turn::pause;
+}
+
+// Whoever was accepted cannot be put back into the queue: that one waits here, nobody is accepted
+// meanwhile, and what ends makes room for a lower number.
+Acceptor::Turn Acceptor::hold(Fd client, const Address& peer) {
+  held_ = std::move(client);
+  held_peer_ = peer;
+  rest(EMFILE);
+  return Turn::pause;
+}
+
+bool Acceptor::hand_over_held() {
+  Fd lower = unless_reserved(Fd(fcntl(held_.get(), F_DUPFD_CLOEXEC, 0)));
+  if (!lower) return false;
+  held_.reset();
+  callback_(std::move(lower), held_peer_);
+  return true;
 }
 
 bool Acceptor::take_counts() {

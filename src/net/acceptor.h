@@ -13,9 +13,9 @@ namespace lb {
 
 // Accepts connections from one listening socket on one worker, a bounded batch a turn, within the
 // limits of process and listener: at a limit it stops watching the socket, and the kernel's queue
-// holds the clients. When descriptors run out, or the socket itself fails, it rests for a tenth of
-// a second, so that it neither spins nor harms what is open. Says when somebody waits, for there
-// may be what is idle and can go. Worker thread.
+// holds the clients. When descriptors run out but for the reserve, or the socket itself fails, it
+// rests for a tenth of a second, so that it neither spins nor harms what is open. Says when
+// somebody waits, for there may be what is idle and can go. Worker thread.
 class Acceptor {
  public:
   // What a client in the queue waits for.
@@ -44,6 +44,8 @@ class Acceptor {
   bool take_counts();
   void wait_for_room(Lack lack);
   void give_back_counts();
+  Turn hold(Fd client, const Address& peer);
+  bool hand_over_held();
   void rest(int error);
 
   static constexpr int kMaxBatch = 32;
@@ -61,6 +63,8 @@ class Acceptor {
   Timer ask_again_;
   int batch_ = 1;
   int single_turns_ = 0;  // left of those that accept one, after a batch found no more
+  Fd held_;               // a client who waits for a descriptor that is not of the reserve
+  Address held_peer_;
   bool finished_ = false;
   int64_t warned_ms_ = 0;
   EventLoop& loop_;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/descriptor_reserve.h"
 #include "net/socket.h"
 
 namespace lb {
@@ -38,7 +39,8 @@ Result<Fd> listen_datagrams(const Address& address, const DatagramListenOptions&
 }
 
 Result<Fd, int> connect_datagrams(const Address& server, const Address& local) {
-  Fd fd(socket(server.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd =
+      unless_reserved(Fd(socket(server.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
   if (!fd) return Unexpected{errno};
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   if (bind(fd.get(), local.data(), local.length()) != 0) return Unexpected{errno};

@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "net/descriptor_reserve.h"
+
 namespace lb {
 
 PipePool::PipePool(EventLoop& loop, size_t limit)
@@ -37,8 +39,9 @@ std::unique_ptr<Pipe> PipePool::open_pipe() {
   int ends[2];
   if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
   auto pipe = std::make_unique<Pipe>();
-  pipe->read_end = Fd(ends[0]);
-  pipe->write_end = Fd(ends[1]);
+  pipe->read_end = unless_reserved(Fd(ends[0]));
+  pipe->write_end = unless_reserved(Fd(ends[1]));
+  if (!pipe->read_end || !pipe->write_end) return nullptr;
   int size = fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(kPipeSize));
   // A pipe of the default 64 KiB is no better than copying.
   if (size < static_cast<int>(kPipeSize)) return nullptr;

@@ -46,6 +46,8 @@ class PipePool {
   void lend(std::unique_ptr<Pipe>& holder);
   // Gives a pipe back; one that still holds bytes is closed instead.
   void give_back(std::unique_ptr<Pipe> pipe);
+  // Those that are kept for the next stream.
+  void close_unused() { unused_.clear(); }
   size_t in_use() const { return in_use_; }
 
  private:

@@ -16,12 +16,14 @@
 #include <cstring>
 #include <string>
 
+#include "net/descriptor_reserve.h"
+
 namespace lb {
 
 namespace {
 
 Fd open_socket(int family, int type) {
-  return Fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return unless_reserved(Fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
 }
 
 // What errno says of an address, and what its owner may do about it.

@@ -4,12 +4,13 @@
 import re
 import resource
 import select
+import signal
 import socket
 import subprocess
 import time
 
 import pytest
-from lbtest import echo, tcp_config, wait_until
+from lbtest import echo, free_port, tcp_config, wait_until
 from lbtest.connection import is_ready
 
 RUNTIME = {"workers": 2, "drain_timeout": "1s"}
@@ -145,6 +146,39 @@ def test_checks_that_cannot_be_made_change_no_state(lb, server):
     limit_descriptors(proxy, 20_000)
     assert proxy.connect().asks(b"hello") == b"hello"
     assert "unhealthy" not in proxy.log()
+
+
+# Not under sanitizers, which themselves need a descriptor now and then.
+def test_clients_leave_control_what_it_needs(lb, server, admin, directory):
+    one = server(lambda connection: echo(connection.send(b"!")))
+    late, log = f"127.0.0.1:{free_port()}", directory / "access.log"
+    config = tcp_config(one, {"address": late, "backup": True}, runtime=RUNTIME,
+                        admin={"address": admin.address},
+                        listener={"access_log": {"output": str(log)}},
+                        pool={"timeouts": {"connect": "60s"}, "health_check": {
+                            "interval": "200ms", "fast_interval": "200ms", "rise": 1}})
+    # What it was born with, nobody has planned.
+    born_with = 'for n in {50..249}; do eval "exec $n</dev/null"; done; exec "$@"'
+    proxy = lb(config, inside=("prlimit", "--nofile=300:300", "bash", "-c", born_with, "bash"))
+    waiting = {proxy.connect() for _ in range(60)}
+    proxy.wait_log("cannot accept connections: Too many open files")
+    proxy.expect_rest()
+    assert proxy.fd_count() < 300 - 20
+    for _ in range(20):
+        assert admin.get("/api/health").status == 200
+    server(echo, late)
+    proxy.wait_log(f"server back/{late} is healthy")
+    log.rename(directory / "access.log.1")
+    proxy.signal(signal.SIGUSR1)
+    wait_until(log.exists, "the access log is opened anew")
+    while waiting:
+        heard, were_reset = answered(waiting)
+        assert not were_reset
+        for client in heard:
+            assert client.asks(b"hello") == b"hello"
+            client.close()
+        waiting -= heard
+    assert proxy.connect().receive(1) == b"!"
 
 
 THOUSANDS = 5000

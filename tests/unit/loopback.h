@@ -154,15 +154,21 @@ inline int option(int fd, int level, int name) {
   return value;
 }
 
+// The number that what is opened next will have.
+inline int lowest_free_descriptor() {
+  int lowest = dup(0);
+  close(lowest);
+  return lowest;
+}
+
 // While it lives, this process gets no new descriptor. The undefined behaviour sanitizer wants one
 // to look at an object's type for the first time: do once before what is tested.
 class NoDescriptors {
  public:
   NoDescriptors() {
     getrlimit(RLIMIT_NOFILE, &before_);
-    int lowest_free = dup(0);
-    close(lowest_free);
-    rlimit now{.rlim_cur = static_cast<rlim_t>(lowest_free), .rlim_max = before_.rlim_max};
+    rlimit now{.rlim_cur = static_cast<rlim_t>(lowest_free_descriptor()),
+               .rlim_max = before_.rlim_max};
     setrlimit(RLIMIT_NOFILE, &now);
   }
   ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <climits>
 #include <vector>
 
 namespace lb {
@@ -44,6 +45,21 @@ TEST(Descriptors, ArePlannedFromTheLimit) {
     EXPECT_EQ(plan.limit, row.limit) << row.what;
     EXPECT_EQ(plan.max_connections, row.connections) << row.what;
     EXPECT_EQ(plan.pipes_per_worker, row.pipes) << row.what;
+  }
+}
+
+TEST(Descriptors, TheLastAreReserved) {
+  struct Row {
+    uint64_t limit;
+    size_t listening;
+    int first;
+  };
+  const Row rows[] = {
+      {1'024, 0, 992},     {1'024, 8, 984}, {1'048'576, 0, 1'048'544}, {96, 2, 62}, {60, 2, 30},
+      {1'024, 5'000, 512}, {0, 0, 0},       {UINT64_MAX, 0, INT_MAX},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(first_reserved_descriptor(row.limit, row.listening), row.first) << row.limit;
   }
 }
 

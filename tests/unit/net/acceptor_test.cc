@@ -9,6 +9,7 @@
 
 #include "../loopback.h"
 #include "common/log.h"
+#include "net/descriptor_reserve.h"
 
 namespace lb {
 namespace {
@@ -244,6 +245,44 @@ TEST(Acceptor, RestsWhenDescriptorsRunOutAndRecovers) {
   rig.turns(3);
   EXPECT_TRUE(run_until(rig.loop, [&] { return rig.accepted.size() == 3; }));
   EXPECT_EQ(rig.process.open(), 3u);
+}
+
+// Who was accepted before it could be known waits, others are not accepted.
+TEST(Acceptor, LeavesTheReserveAloneAndServesWhoeverItHoldsWhenThereIsAnother) {
+  log_once();
+  AcceptorRig rig;
+  rig.connect(3);
+  Fd in_use(dup(0));
+  DescriptorReserve reserve;
+  reserve.begin_at(lowest_free_descriptor());
+  LeavesReserve leaves(reserve);
+  EXPECT_TRUE(run_until(rig.loop, [&] { return rig.lacks.size() == 3; })) << "after two rests";
+  EXPECT_EQ(rig.lacks, std::vector(3, Acceptor::Lack::descriptors));
+  EXPECT_TRUE(rig.accepted.empty());
+  EXPECT_EQ(rig.process.open(), 1u) << "the one that it holds";
+  int freed = in_use.get();
+  in_use.reset();
+  ASSERT_TRUE(run_until(rig.loop, [&] { return rig.accepted.size() == 1; }));
+  EXPECT_EQ(rig.accepted[0].get(), freed);
+  EXPECT_EQ(rig.peers[0], local_address(rig.clients[0].get()));
+  EXPECT_TRUE(fcntl(freed, F_GETFL) & O_NONBLOCK);
+  EXPECT_TRUE(fcntl(freed, F_GETFD) & FD_CLOEXEC);
+  reserve.begin_at(INT_MAX);
+  ASSERT_TRUE(run_until(rig.loop, [&] { return rig.accepted.size() == 3; }));
+  EXPECT_EQ(rig.process.open(), 3u);
+}
+
+TEST(Acceptor, FinishServesWhoeverItHolds) {
+  log_once();
+  AcceptorRig rig;
+  rig.connect(2);
+  DescriptorReserve reserve;
+  reserve.begin_at(lowest_free_descriptor());
+  LeavesReserve leaves(reserve);
+  ASSERT_TRUE(run_until(rig.loop, [&] { return !rig.lacks.empty(); }));
+  rig.acceptor->finish();
+  EXPECT_EQ(rig.accepted.size(), 2u);
+  EXPECT_EQ(rig.process.open(), 2u);
 }
 
 TEST(Acceptor, FinishEndsARestToo) {

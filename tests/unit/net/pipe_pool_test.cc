@@ -89,6 +89,18 @@ TEST(PipePool, KeepsOnlyAFewUnused) {
   EXPECT_EQ(static_cast<size_t>(open), PipePool::kKeepUnused);
 }
 
+TEST(PipePool, ClosesUnusedOnesWhenAsked) {
+  EventLoop loop;
+  PipePool pool(loop, 4);
+  auto lent = pool.take();
+  auto unused = pool.take();
+  int fd = unused->read_end.get();
+  pool.give_back(std::move(unused));
+  pool.close_unused();
+  EXPECT_FALSE(is_open(fd));
+  EXPECT_TRUE(is_open(lent->read_end.get()));
+}
+
 TEST(PipePool, WhereTheSystemGivesNoneItAsksSeldomButAsksAgain) {
   EventLoop loop;
   PipePool pool(loop, 4);
