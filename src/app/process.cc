@@ -407,6 +407,7 @@ void Process::adopted() {
 
 void Process::keep_house() {
   rate_.note(work_so_far());
+  look_at_memory();
   keep_reserve();
   registry_.collect();
   for (Server* server : registry_.overdue(monotonic_ms())) {

@@ -19,6 +19,7 @@
 #include "app/descriptors.h"
 #include "app/list_follower.h"
 #include "app/listening_sockets.h"
+#include "app/memory_pressure.h"
 #include "app/name_follower.h"
 #include "app/overlay.h"
 #include "app/rate_window.h"
@@ -120,6 +121,11 @@ class Process final : public ControlReports, public admin::ControlApi {
     Server* server;  // null while its name has no address
     Overlay::Key entry;
   };
+  // What was open when memory became short.
+  struct Held {
+    uint32_t connections = 0;
+    std::map<std::string, uint32_t> sessions = {};  // by listener, of which those of udp matter
+  };
   struct Unresolved {
     const std::string* pool;
     const ServerConfig* entry;
@@ -176,7 +182,12 @@ class Process final : public ControlReports, public admin::ControlApi {
   void plan_sessions(const Config& config, const DescriptorPlan& plan);
   ListenerPlan plan_listener(const ListenerConfig& listener, const Pools& pools);
   std::shared_ptr<ConnectionLimit> limit_of(const ListenerConfig& listener);
+  uint32_t most_sessions(const std::string& listener) const;
   void forget_limits();
+  void look_at_memory();
+  void hold_or_release();
+  void tell_memory() const;
+  void limit_connections();
   void keep_reserve();
   void trace();
   void forget_stats();
@@ -252,6 +263,9 @@ class Process final : public ControlReports, public admin::ControlApi {
   std::shared_ptr<const Tracing> tracing_;     // likewise
   std::unique_ptr<admin::AdminServer> admin_;  // null where the configuration asks for none
   std::unique_ptr<StateFile> state_file_;      // null likewise
+  MemoryPressure memory_;
+  std::optional<Held> held_;       // while memory is short
+  uint32_t most_connections_ = 0;  // as lowered to the descriptors there are
   LoweredConnections lowered_connections_;
   std::map<std::string, LoweredConnections> lowered_sessions_;  // by udp listener
   // Of removed listeners, while sessions still answer from them; wanted again they are taken back.

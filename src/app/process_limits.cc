@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What this machine allows, shared out: connections, and sessions of udp listeners.
+// What this machine allows, shared out: connections, and sessions of udp listeners, as descriptors,
+// ports and memory allow.
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -49,7 +52,8 @@ void Process::plan_connections() {
         "raise its limit (ulimit -n, LimitNOFILE=)",
         wanted, plan.max_connections, plan.limit);
   }
-  connections_.set_limit(plan.max_connections);
+  most_connections_ = plan.max_connections;
+  limit_connections();
   plan_sessions(*config_, plan);
   keep_reserve();
 }
@@ -59,6 +63,44 @@ void Process::keep_reserve() {
   size_t listening = 0;
   for (const auto& [name, group] : sockets_) listening += group->sockets().size();
   team_.reserve.begin_at(first_reserved_descriptor(descriptor_limit(), listening));
+}
+
+// While memory is short no more may be open than were, and the fewer the less is left: who comes
+// waits, and idle connections make room, as at every limit.
+void Process::limit_connections() {
+  uint32_t most = most_connections_;
+  if (held_) most = std::min(most, memory_.share_of(held_->connections));
+  if (most != connections_.limit()) connections_.set_limit(most);
+}
+
+void Process::look_at_memory() {
+  if (version_ == 0) return;  // nothing is planned yet
+  bool turned = memory_.note(memory_bounds());
+  if (turned) hold_or_release();
+  limit_connections();
+  if (turned) tell_memory();
+  if (memory_.is_low()) {
+    for (auto& worker : team_.workers) worker->post_give_back_memory();
+  }
+  // What sessions give back meanwhile would else stay with the allocator.
+  if (memory_.is_on()) malloc_trim(0);
+}
+
+void Process::hold_or_release() {
+  held_.reset();
+  if (memory_.is_on()) {
+    held_ = Held{.connections = connections_.open()};
+    for (const auto& [name, limit] : listener_limits_) held_->sessions[name] = limit->open();
+  }
+  for (const auto& [name, listener] : config_->listeners) limit_of(listener);
+}
+
+void Process::tell_memory() const {
+  const MemoryBound& bound = memory_.tightest();
+  log::warning("{}: {} of {} MiB are left of {}{}",
+               held_ ? "memory is short" : "memory suffices again", bound.left >> 20,
+               bound.limit >> 20, bound.name,
+               held_ ? "; open connections go on, new ones wait" : "");
 }
 
 // A session takes a descriptor, and a local port of its own for its server.
@@ -85,9 +127,17 @@ void Process::plan_sessions(const Config& config, const DescriptorPlan& plan) {
   }
 }
 
+// While memory is short a new session takes the place of another.
+uint32_t Process::most_sessions(const std::string& listener) const {
+  uint32_t most = max_sessions_.at(listener);
+  if (!held_) return most;
+  auto held = held_->sessions.find(listener);
+  return held == held_->sessions.end() ? most : std::clamp(held->second, 1U, most);
+}
+
 std::shared_ptr<ConnectionLimit> Process::limit_of(const ListenerConfig& listener) {
   uint32_t most = listener.protocol == Protocol::udp
-                      ? max_sessions_.at(listener.name)
+                      ? most_sessions(listener.name)
                       : listener.max_connections.value_or(ConnectionLimit::kUnlimited);
   auto& limit = listener_limits_[listener.name];
   if (!limit) {

@@ -81,6 +81,13 @@ void Worker::post_resume_accepting() {
   });
 }
 
+void Worker::post_give_back_memory() {
+  mailbox_.post([this] {
+    http_.servers.end_idle();
+    relay_.pipes.close_unused();
+  });
+}
+
 void Worker::post_end_sessions(const Server* server, CloseReason reason) {
   mailbox_.post([this, server, reason] {
     for_each_frontend([&](Frontend& frontend) { frontend.leave_server(server, reason); });

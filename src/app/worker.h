@@ -64,6 +64,8 @@ class Worker final : public Peers {
 
   void post_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void post_resume_accepting();
+  // What it keeps to be faster goes: idle connections to servers, unused pipes.
+  void post_give_back_memory();
   // Ends the sessions of a server that went down or was removed. The pointer is only compared.
   void post_end_sessions(const Server* server, CloseReason reason);
   // Tells on_drained when no session is left. The listeners are to be removed before.
