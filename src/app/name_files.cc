@@ -40,6 +40,8 @@ Result<NameFiles::Copy> NameFiles::copy_of(const std::string& original) {
 }
 
 void NameFiles::use() const {
+  static std::optional<NameFiles> in_use;  // open for as long as they are read
+  in_use = *this;
   Resolver::read_names_from(path_of(hosts_), path_of(resolv_conf_));
 }
 

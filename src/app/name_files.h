@@ -22,7 +22,8 @@ class NameFiles {
   static Result<NameFiles> make(const std::string& hosts = "/etc/hosts",
                                 const std::string& resolv_conf = "/etc/resolv.conf");
 
-  // For the process in the sandbox: its resolvers read the copies from here on.
+  // For the process in the sandbox: its resolvers read the copies from here on, and as long as it
+  // lives, whatever becomes of this.
   void use() const;
 
   // For the one outside: copies what has changed.
