@@ -62,6 +62,10 @@ void TcpFrontend::begin_session(Fd client, const Address& peer) {
   session.release()->start();  // owned by sessions_ until session_ended()
 }
 
+void TcpFrontend::count_for_sources() {
+  sessions_.for_each([](TcpSession& session) { session.count_for_source(); });
+}
+
 void TcpFrontend::leave_server(const Server* server, CloseReason reason) {
   sessions_.for_each([&](TcpSession& session) {
     if (session.server() == server) session.leave_server(reason);

@@ -51,6 +51,7 @@ class TcpFrontend final : public StreamFrontend {
 
  private:
   void begin_session(Fd client, const Address& peer) override;
+  void count_for_sources() override;
 
   void make_router();
   bool hashes_names() const;

@@ -43,6 +43,8 @@ class TcpSession final : public InSlab<TcpSession>,
   void end(CloseReason reason);
   // The listener has other timeouts now.
   void timeouts_changed();
+  // The listener limits connections of a source now.
+  void count_for_source() { place_.count(); }
   // Its server is going: ends, or while it is still connecting goes on to another server.
   void leave_server(CloseReason reason);
 

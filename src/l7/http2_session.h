@@ -63,6 +63,8 @@ class Http2Session final : public InSlab<Http2Session>,
   void end(CloseReason reason);
   // The listener has other timeouts, or is going.
   void timeouts_changed();
+  // The listener limits connections of a source now.
+  void count_for_source() { place_.count(); }
   void leave_server(const Server* server);
   // How long it has been without a request; less than nothing where it is not.
   int64_t idle_ms() const { return at_ == At::open && open_ == 0 ? now_ms() - since_ms_ : -1; }

@@ -68,6 +68,11 @@ void HttpFrontend::update(FrontendPlan next) {
   http2_sessions_.for_each([](Http2Session& session) { session.timeouts_changed(); });
 }
 
+void HttpFrontend::count_for_sources() {
+  sessions_.for_each([](HttpSession& session) { session.count_for_source(); });
+  http2_sessions_.for_each([](Http2Session& session) { session.count_for_source(); });
+}
+
 void HttpFrontend::set_pools(const Pools& pools) {
   auto table = std::make_shared<RouteTable>(*routes_);
   for (auto& shares : table->pools) {

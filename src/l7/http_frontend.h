@@ -54,6 +54,7 @@ class HttpFrontend final : public StreamFrontend {
 
  private:
   void begin_session(Fd client, const Address& peer) override;
+  void count_for_sources() override;
   void take_routes(std::shared_ptr<const ProtocolPlan> plan);
 
   HttpTools& tools_;

@@ -46,6 +46,8 @@ class HttpSession final : public InSlab<HttpSession>,
   void end(CloseReason reason);
   // The listener has other timeouts, or is going.
   void timeouts_changed();
+  // The listener limits connections of a source now.
+  void count_for_source() { place_.count(); }
   void leave_server(const Server* server);
   // How long it has been idle, between requests or before the first; -1: it is not.
   int64_t idle_ms() const { return at_ == At::idle ? now_ms() - since_ms_ : -1; }

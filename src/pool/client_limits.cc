@@ -23,22 +23,29 @@ std::optional<CloseReason> ClientLimits::refuses(const Address& client, int64_t 
 
 std::optional<SourcePlace> SourcePlace::take(ClientLimits& limits, const Address& client) {
   SourcePlace place;
+  place.limits_ = &limits;
+  place.source_ = source_ip_key(client);
   uint32_t most = limits.most();
   if (most == ClientLimits::kUnlimited) return place;
-  place.source_ = source_ip_key(client);
-  if (!limits.counts_.take(place.source_, most)) return {};
-  place.limits_ = &limits;
+  place.counts_ = limits.counts_.take(place.source_, most);
+  if (!place.counts_) return {};
   return place;
 }
 
 SourcePlace& SourcePlace::operator=(SourcePlace&& other) noexcept {
   std::swap(limits_, other.limits_);
   std::swap(source_, other.source_);
+  std::swap(counts_, other.counts_);
   return *this;
 }
 
 SourcePlace::~SourcePlace() {
-  if (limits_ != nullptr) limits_->counts_.give_back(source_);
+  if (counts_) limits_->counts_.give_back(source_);
+}
+
+void SourcePlace::count() {
+  if (limits_ == nullptr || counts_) return;
+  counts_ = limits_->counts_.take(source_, ClientLimits::kUnlimited);
 }
 
 }  // namespace lb

@@ -39,8 +39,8 @@ class ClientLimits {
   SourceRates sources_;
 };
 
-// That a connection counts for its source, until this is gone: at the session's end, since the
-// limits may go with the last frontend. One thread.
+// A connection's source, for which it counts until this is gone: at the session's end, since the
+// limits may go with the last frontend. While there is no limit it does not count. One thread.
 class SourcePlace {
  public:
   // Nothing where its source has as many as it may already. `limits` outlives it.
@@ -48,13 +48,19 @@ class SourcePlace {
 
   SourcePlace() = default;
   SourcePlace(SourcePlace&& other) noexcept
-      : limits_(std::exchange(other.limits_, nullptr)), source_(other.source_) {}
+      : limits_(std::exchange(other.limits_, nullptr)),
+        source_(other.source_),
+        counts_(std::exchange(other.counts_, false)) {}
   SourcePlace& operator=(SourcePlace&& other) noexcept;
   ~SourcePlace();
 
+  // From now on it counts, even where its source has more than it may.
+  void count();
+
  private:
-  ClientLimits* limits_ = nullptr;  // null: it does not count
+  ClientLimits* limits_ = nullptr;  // null: the source is not known yet
   uint64_t source_ = 0;
+  bool counts_ = false;
 };
 
 }  // namespace lb

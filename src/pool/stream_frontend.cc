@@ -19,8 +19,10 @@ StreamFrontend::StreamFrontend(WorkerContext& worker, FrontendPlan plan)
     : Frontend(worker, std::move(plan)), keepalive_(keepalive_of(config().keepalive)) {}
 
 void StreamFrontend::update(FrontendPlan next) {
+  bool counted = config().client_limits.connections_per_source.has_value();
   plan() = std::move(next);
   keepalive_ = keepalive_of(config().keepalive);
+  if (!counted && config().client_limits.connections_per_source) count_for_sources();
   listen();
 }
 

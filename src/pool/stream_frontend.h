@@ -43,6 +43,8 @@ class StreamFrontend : public Frontend {
   // A connection that was counted here or by another worker, and is a session from now on. Its
   // PROXY header, if the peer is trusted to send one, and the lists after it, are still to come.
   virtual void begin_session(Fd client, const Address& peer) = 0;
+  // Connections of a source are limited, and were not: those of open sessions count from now on.
+  virtual void count_for_sources() = 0;
   // Ends the counting of one session at once.
   void end_count();
 

@@ -3,7 +3,7 @@
 felt by nobody else. Rates are by the minute or slower, so that no token grows within a test."""
 
 import pytest
-from lbtest import echo, tcp_config, wait_until
+from lbtest import echo, http2, tcp_config, wait_until
 from lbtest.http import asks, http_config, names_itself_in_http
 
 FIVE = {"rate": "1/m", "burst": 5}
@@ -48,6 +48,33 @@ def test_a_source_has_so_many_connections_at_a_time(lb, server, admin, workers):
     open_ones.pop().close()
     wait_until(lambda: served(proxy.connect(source=GREEDY)), "there is room again")
     assert admin.ended()["too many connections of its source"] >= 1
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("protocol", ["tcp", "http", "http2"])
+def test_a_limit_that_a_reload_brings_counts_who_is_there(lb, server, protocol):
+    one = server(echo if protocol == "tcp" else names_itself_in_http("one"))
+    serves = {"tcp": served, "http": lambda client: asks(client).status == 200,
+              "http2": lambda client: http2.Client(client).send(http2.head()).answer()[1] == b"one"}[protocol]
+
+    def comes():
+        client = proxy.connect(source=GREEDY)
+        try:
+            return client if serves(client) else None
+        except (ConnectionResetError, BrokenPipeError):
+            return None
+
+    config = tcp_config(one, runtime={"workers": 3},
+                        listener={"protocol": "tcp" if protocol == "tcp" else "http"})
+    proxy = lb(config)
+    kept = [comes() for _ in range(6)]
+    assert all(kept)
+    config["listeners"]["front"]["limits"] = {"max_connections_per_source": 6}
+    proxy.reload(config)
+    assert comes() is None
+    kept.pop().close()
+    kept.append(wait_until(comes, "there is room for one"))
+    assert comes() is None
 
 
 @pytest.mark.fast

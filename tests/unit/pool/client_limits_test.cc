@@ -71,7 +71,25 @@ TEST(ClientLimits, APlaceIsGivenBackOnceWhereverItWent) {
   EXPECT_TRUE(SourcePlace::take(limits, one));
 }
 
-TEST(ClientLimits, WhoCameWhileThereWasNoLimitDoesNotCount) {
+TEST(ClientLimits, WhoCameWhileThereWasNoLimitCountsWhenItIsTold) {
+  ClientLimits limits;
+  Address one = client("10.0.0.1:1");
+  std::optional<SourcePlace> before[] = {SourcePlace::take(limits, one),
+                                         SourcePlace::take(limits, one)};
+  limits.set({.connections_per_source = 1, .rate = {}, .rate_per_source = {}});
+  for (auto& place : before) {
+    place->count();
+    place->count();  // once
+  }
+  before[0].reset();
+  EXPECT_FALSE(SourcePlace::take(limits, one)) << "the other is there still";
+  before[1].reset();
+  EXPECT_TRUE(SourcePlace::take(limits, one));
+  SourcePlace nobody;
+  nobody.count();
+}
+
+TEST(ClientLimits, WhoCameWhileThereWasNoLimitDoesNotCountUntilThen) {
   ClientLimits limits;
   Address one = client("10.0.0.1:1");
   auto before = SourcePlace::take(limits, one);
