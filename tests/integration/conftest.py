@@ -160,7 +160,7 @@ def lb(request, server, deaf_server, _servers):
         process.hang_up()
     for fake in _servers:
         fake.hang_up()
-    _end_all(processes, LbProcess.close)
+    _end_all(processes, lambda process: process.close(in_haste=request.node.call_failed))
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from lbtest.process import ROOT
 
 TESTS = """
 import signal
+import socket
 
 import pytest
-from lbtest import FakeServer, tcp_config, wait_until
+from lbtest import FakeServer, echo, tcp_config, wait_until
 
 pytestmark = pytest.mark.timing
 tried = []
@@ -33,6 +34,12 @@ def one(lb):
 LATE = "def test_it(one):\n    assert not first_try()\n"
 WAITS = "def test_it(one):\n    wait_until(lambda: not first_try(), 'it', 0)\n"
 DEAF = "def test_it(one):\n    if first_try():\n        raise TimeoutError\n"
+KEEPS = """def test_it(lb, server):
+    client = socket.create_connection(("127.0.0.1", int(lb(tcp_config(server(echo))).address.rpartition(":")[2])))
+    client.sendall(b"x")
+    assert client.recv(1) == b"x"
+    assert not first_try()
+"""
 ALWAYS = "def test_it(one):\n    assert False\n"
 WRONG = "def test_it(one):\n    if first_try():\n        raise ValueError\n"
 DIES = """def test_it(one):
@@ -71,13 +78,14 @@ def run(directory, test):
     (LATE, 1, "1 passed"),
     (WAITS, 1, "1 passed"),
     (DEAF, 1, "1 passed"),
+    (KEEPS, 1, "1 passed"),
     (ALWAYS, 2, "assert False"),
     (WRONG, 0, "ValueError"),
     (SETUP, 0, "ERROR at setup"),
     (DIES, 0, "lb ended with -11"),
     (COMPLAINT.format("WARNING: ThreadSanitizer: data race (pid=1)\n"), 0, "a sanitizer complains"),
     (COMPLAINT.format("a system call was refused\n"), 0, "the sandbox stands in the way"),
-], ids=["late", "waits", "deaf", "always", "wrong", "setup", "dies", "complaint", "refused"])
+], ids=["late", "waits", "deaf", "keeps", "always", "wrong", "setup", "dies", "complaint", "refused"])
 def test_only_a_comparison_is_tried_again(tmp_path, test, retried, said):
     tally, done = run(tmp_path, test)
     assert said in done.stdout, done.stdout + done.stderr

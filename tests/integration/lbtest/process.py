@@ -190,12 +190,18 @@ class LbProcess:
         for client in self._clients:
             client.close()
 
-    def close(self):
-        """Ends lb by SIGTERM if it still runs, and checks how it ended."""
+    def close(self, in_haste=False):
+        """Ends lb by SIGTERM if it still runs, and checks how it ended. In haste: a second signal ends what
+        is still open, which a test that failed keeps."""
         self.hang_up()
         try:
             if self.process.poll() is None:
                 self.terminate()
+            if in_haste:
+                try:
+                    self.process.wait(1)
+                except subprocess.TimeoutExpired:
+                    self.terminate()
             code = self.process.wait(self.END_S)
         except subprocess.TimeoutExpired:
             self.process.kill()

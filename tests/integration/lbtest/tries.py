@@ -17,6 +17,7 @@ TRIES = 3
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
+    item.call_failed = call.when == "call" and call.excinfo is not None
     report.is_comparison = call.when == "call" and call.excinfo is not None and isinstance(
         call.excinfo.value, (AssertionError, TimeoutError))
 
