@@ -74,7 +74,7 @@ void VerifiedToken::add_claim(std::string_view claim) {
 std::string_view VerifiedToken::claim(size_t index) const {
   std::string_view left = claims_;
   while (!left.empty()) {
-    size_t size = static_cast<uint8_t>(left[0]) << 8 | static_cast<uint8_t>(left[1]);
+    size_t size = size_t{static_cast<uint8_t>(left[0])} << 8 | static_cast<uint8_t>(left[1]);
     if (index-- == 0) return left.substr(2, size);
     left.remove_prefix(2 + size);
   }
