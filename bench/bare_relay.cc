@@ -216,11 +216,5 @@ class Relay {
 }  // namespace lb::bench
 
 int main(int argc, char** argv) {
-  using namespace lb::bench;
-  Options options(argc, argv);
-  const sockaddr_in listen = endpoint(options.text("listen", "127.0.0.1:7000"));
-  const sockaddr_in server = endpoint(options.text("to", "127.0.0.1:6000"));
-  const auto ports = static_cast<unsigned>(options.number("ports", 1));  // consecutive, in turn
-  options.finish();
-  Relay(listen, server, ports).run();
+  lb::bench::run_relay<lb::bench::Relay>(argc, argv);
 }

@@ -122,4 +122,15 @@ inline void set_nonblocking(int fd) {
   if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) die_errno("fcntl");
 }
 
+// The whole of a bare relay's command line, and its run.
+template <typename Relay>
+[[noreturn]] void run_relay(int argc, char** argv) {
+  Options options(argc, argv);
+  const sockaddr_in listen = endpoint(options.text("listen", "127.0.0.1:7000"));
+  const sockaddr_in server = endpoint(options.text("to", "127.0.0.1:6000"));
+  const auto ports = static_cast<unsigned>(options.number("ports", 1));  // consecutive, in turn
+  options.finish();
+  Relay(listen, server, ports).run();
+}
+
 }  // namespace lb::bench

@@ -2,7 +2,8 @@
 #include "common/file_message.h"
 
 #include <climits>
-#include <cstring>
+
+#include "common/message_head.h"
 
 namespace lb {
 
@@ -25,16 +26,9 @@ bool is_asked_for(FileUse use) {
 
 template <typename Head>
 std::string with_head(const Head& head, std::string_view text) {
-  std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
+  std::string bytes;
+  append_head(bytes, head);
   return bytes.append(text);
-}
-
-template <typename Head>
-bool take_head(std::string_view& bytes, Head& head) {
-  if (bytes.size() < sizeof(head)) return false;
-  std::memcpy(&head, bytes.data(), sizeof(head));
-  bytes.remove_prefix(sizeof(head));
-  return true;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "health/script_message.h"
 
-#include <cstring>
+#include "common/message_head.h"
 
 namespace lb {
 
@@ -17,19 +17,6 @@ struct AnswerHead {
   uint64_t id;
   uint64_t passed;
 };
-
-template <typename Head>
-void append_head(std::string& out, const Head& head) {
-  out.append(reinterpret_cast<const char*>(&head), sizeof(head));
-}
-
-template <typename Head>
-bool take_head(std::string_view& bytes, Head& head) {
-  if (bytes.size() < sizeof(head)) return false;
-  std::memcpy(&head, bytes.data(), sizeof(head));
-  bytes.remove_prefix(sizeof(head));
-  return true;
-}
 
 bool take_texts(std::string_view& bytes, uint64_t count, std::vector<std::string>& out) {
   for (uint64_t i = 0; i < count; ++i) {

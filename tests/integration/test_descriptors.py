@@ -51,6 +51,17 @@ def answered(clients):
     return heard, were_reset
 
 
+def all_have_their_turn(waiting):
+    """Each gets its greeting, and goes, so that others have theirs. Nobody is reset."""
+    while waiting:
+        heard, were_reset = answered(waiting)
+        assert not were_reset
+        for client in heard:
+            assert client.asks(b"hello") == b"hello"
+            client.close()
+        waiting -= heard
+
+
 # Not under sanitizers, which themselves need some.
 @pytest.mark.parametrize("limit", [7, 16, 95])
 def test_too_few_to_start_are_told_with_what_to_do(lb, limit):
@@ -74,14 +85,7 @@ def test_more_clients_than_descriptors_wait_for_their_turn(lb, swarm):
     assert 20 < served < 100
     proxy.expect_rest()
     assert first.asks(b"still here") == b"still here"
-    waiting = set(flood)
-    while waiting:
-        heard, were_reset = answered(waiting)
-        assert not were_reset
-        for client in heard:
-            assert client.asks(b"hello") == b"hello"
-            client.close()
-        waiting -= heard
+    all_have_their_turn(set(flood))
     assert first.asks(b"still here") == b"still here"
     assert one.peak() == served, "never more than at first"
     assert "cannot accept" not in proxy.log(), "the limit was planned well"
@@ -171,13 +175,7 @@ def test_clients_leave_control_what_it_needs(lb, server, admin, directory):
     log.rename(directory / "access.log.1")
     proxy.signal(signal.SIGUSR1)
     wait_until(log.exists, "the access log is opened anew")
-    while waiting:
-        heard, were_reset = answered(waiting)
-        assert not were_reset
-        for client in heard:
-            assert client.asks(b"hello") == b"hello"
-            client.close()
-        waiting -= heard
+    all_have_their_turn(waiting)
     assert proxy.connect().receive(1) == b"!"
 
 

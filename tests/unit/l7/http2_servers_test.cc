@@ -189,6 +189,17 @@ TEST_F(Http2Servers, AConnectionThatSaysNothingIsLeft) {
   EXPECT_TRUE(first->until([&] { return first->closed; }));
 }
 
+TEST_F(Http2Servers, AConnectionThatTakesNothingIsGivenNoMore) {
+  set_option(listening_[0]->fd(), SOL_SOCKET, SO_RCVBUF, 4096);  // inherited
+  auto peer = connect();
+  std::string large(14'000, 'x');
+  for (uint32_t id = 1; id < 160; id += 2) peer->say(get(id, {{"x-large", large}}));
+  auto first = serve();
+  auto second = serve();
+  ASSERT_TRUE(second->hears(1));
+  EXPECT_LT(first->requests.size(), 80u);
+}
+
 TEST_F(Http2Servers, AResponseThatIsCutIsNeverAWholeOne) {
   for (const std::string& cut :
        {data("abc", 1, false) + reset(1, 2), data("abcdefghijk", 1, false), data("abc", 1, true),
