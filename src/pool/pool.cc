@@ -5,6 +5,7 @@
 #include <array>
 
 #include "common/hash.h"
+#include "pool/outlier.h"
 
 namespace lb {
 
@@ -49,7 +50,8 @@ bool is_full(const Candidate& candidate) {
 }
 
 bool is_avoided(const Server& server, int64_t now_ms) {
-  return server.avoid_until_ms.load(std::memory_order_relaxed) > now_ms;
+  return server.avoid_until_ms.load(std::memory_order_relaxed) > now_ms ||
+         awaits_trial(server, now_ms);
 }
 
 bool is_tried(const Server& server, const Want& want) {
@@ -96,7 +98,7 @@ class Search {
       auto pick = balancer_.pick(context, excluded);
       if (!pick) return nullptr;
       const Candidate& candidate = candidates_[pick->index];
-      if (!passes(pick->index, excluded)) {
+      if (!takes(pick->index, excluded)) {
         if (++obstacles == kPicksBeforeSweep) sweep(excluded);
         continue;
       }
@@ -119,7 +121,20 @@ class Search {
  private:
   // Excludes the candidate unless it may be used as far as avoiding goes.
   bool passes(uint32_t index, Exclusions& excluded) {
-    if (!pass_over_avoided_ || !is_avoided(*candidates_[index].server, want_.now_ms)) return true;
+    if (!pass_over_avoided_ || index == trial_) return true;
+    return !is_avoided(*candidates_[index].server, want_.now_ms) || pass_over(index, excluded);
+  }
+
+  // The same, for who is about to use it: one that is not trusted is then this search's to try.
+  bool takes(uint32_t index, Exclusions& excluded) {
+    if (!passes(index, excluded)) return false;
+    if (!pass_over_avoided_ || index == trial_) return true;
+    if (!take_trial(*candidates_[index].server, want_.now_ms)) return pass_over(index, excluded);
+    trial_ = index;
+    return true;
+  }
+
+  bool pass_over(uint32_t index, Exclusions& excluded) {
     met_avoided_ = true;
     excluded.add(index);
     return false;
@@ -139,6 +154,7 @@ class Search {
   const bool pass_over_avoided_;
   bool met_full_ = false;
   bool met_avoided_ = false;
+  std::optional<uint32_t> trial_;
 };
 
 // The place of a member's group in the order of preference, or none.
@@ -256,7 +272,7 @@ bool Pool::bind(const StickyKey& key, Want& want) const {
   bool may_move = config_->sticky->fallback == StickyFallback::rebalance;
   if (member == nullptr || !takes_its_own(*member, want.now_ms)) return may_move;
   bool passes_over = is_tried(*member->server, want) || is_avoided(*member->server, want.now_ms);
-  if (may_move && passes_over) return true;
+  if (may_move && (passes_over || !take_trial(*member->server, want.now_ms))) return true;
   want.only = member->server;
   want.limit_of_only = member->limit;
   return true;

@@ -156,6 +156,7 @@ void PoolRegistry::end_ejections(PoolState& state) {
   for (const Entry& entry : state.entries) {
     const ServerState& each = records_.at(entry.server.get()).state;
     if (each.facts().ejected) end_ejection(*entry.server, "outlier_detection is off");
+    entry.server->next_trial_ms.store(0, std::memory_order_relaxed);
   }
 }
 
@@ -233,6 +234,8 @@ void PoolRegistry::eject(Server& server) {
   if (!rules || !may_eject(state, *rules)) return;
   Ejection& ejection = record->second.ejection;
   auto lasts = ejection.begin(rules->eject_for, clock_());
+  // For the workers' next choices: the snapshot that says so may be a while in coming.
+  server.next_trial_ms.store(ejection.until_ms(), std::memory_order_relaxed);
   change(server,
          fmt::format("{} failures in a row, ejected for {} ms (ejection {})",
                      rules->consecutive_failures, lasts.count(), ejection.number()),
@@ -254,6 +257,7 @@ bool PoolRegistry::may_eject(const PoolState& state, const OutlierConfig& rules)
 void PoolRegistry::end_ejection(Server& server, const std::string& reason) {
   // Not trusted yet: one more failure ejects it again, one success clears it.
   const auto& rules = states_.at(server.pool())->config->outlier_detection;
+  server.next_trial_ms.store(clock_(), std::memory_order_relaxed);
   server.failures_in_a_row.store(rules ? rules->consecutive_failures - 1 : 0,
                                  std::memory_order_relaxed);
   server.avoid_until_ms.store(0, std::memory_order_relaxed);

@@ -76,6 +76,9 @@ class Server {
 
   // Of live traffic, with no success between; see pool/outlier.h.
   std::atomic<uint32_t> failures_in_a_row{0};
+  // While it is ejected or back and not trusted yet: no new work before then, and from then on one
+  // client (monotonic ms; 0 = trusted). See pool/outlier.h.
+  std::atomic<int64_t> next_trial_ms{0};
 
   // Peak EWMA of connect and first-byte time.
   Latency latency;

@@ -45,6 +45,23 @@ TEST_F(OutlierTest, OneSuccessBeginsTheRowAnew) {
   EXPECT_EQ(rig_.failing.size(), 1u);
 }
 
+TEST_F(OutlierTest, OneThatIsNotTrustedIsTriedByOneAtATimeUntilItSucceeds) {
+  Server& server = servers_[0];
+  EXPECT_TRUE(take_trial(server, 1'000));
+  EXPECT_TRUE(take_trial(server, 1'000)) << "it is trusted";
+  server.next_trial_ms = 2'000;
+  EXPECT_TRUE(awaits_trial(server, 1'999));
+  EXPECT_FALSE(take_trial(server, 1'999));
+  EXPECT_FALSE(awaits_trial(server, 2'000));
+  EXPECT_TRUE(take_trial(server, 2'000));
+  EXPECT_FALSE(take_trial(server, 2'000)) << "somebody does";
+  EXPECT_FALSE(take_trial(server, 2'000 + kTrialMs - 1));
+  EXPECT_TRUE(take_trial(server, 2'000 + kTrialMs)) << "who learned nothing is followed by another";
+  count_success(server);
+  EXPECT_TRUE(take_trial(server, 2'001 + kTrialMs));
+  EXPECT_TRUE(take_trial(server, 2'001 + kTrialMs));
+}
+
 TEST_F(OutlierTest, ServersAreCountedOneByOne) {
   fail(2);
   count_failure(servers_[1], pool_, rig_.context);

@@ -175,6 +175,34 @@ TEST_P(EveryBalance, WhenAllAreAvoidedTheyAreServedAsUsual) {
   for (uint32_t granted : counts) EXPECT_GT(granted, 50U);
 }
 
+TEST_P(EveryBalance, OneThatIsNotTrustedIsTriedOnceUnlessNobodyElseIsLeft) {
+  World world(3, GetParam());
+  Pool pool = world.pool();
+  world.servers[1].next_trial_ms = 1'000;
+  EXPECT_EQ(world.grants(pool, 300)[1], 1U);
+  Want want = world.want();
+  want.tried = {&world.servers[0], &world.servers[2]};
+  EXPECT_EQ(pool.acquire(want)->server(), &world.servers[1]);
+}
+
+TEST_P(EveryBalance, OfAllThreadsOneTriesIt) {
+  World world(3, GetParam());
+  Pool pool = world.pool();
+  world.servers[1].next_trial_ms = 1'000;
+  std::atomic<uint32_t> trials{0};
+  run_threads(4, [&](int thread) {
+    Numbers numbers(static_cast<uint64_t>(thread) + 1);
+    for (int i = 0; i < 1'000; ++i) {
+      Want want;
+      want.key_hash = numbers.next();
+      want.random = numbers.next();
+      want.now_ms = 1'000;
+      if (pool.acquire(want)->server() == &world.servers[1]) ++trials;
+    }
+  });
+  EXPECT_EQ(trials, 1U);
+}
+
 TEST_P(EveryBalance, AnAvoidedServerIsUsedWhenTheOthersAreFull) {
   World world(2, GetParam());
   world.members[0].limit = 1;

@@ -96,6 +96,7 @@ TEST_F(OutlierRegistryTest, AnEjectedServerIsBackWhenItsTimeIsOver) {
   EXPECT_TRUE(ejected(1));
   EXPECT_EQ(member("web", "s1").status, ServerStatus::ejected);
   EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 1'000);
+  EXPECT_EQ(at(1).next_trial_ms, now_ms_ + 1'000) << "before any worker has the snapshot";
   now_ms_ += 999;
   registry_.advance();
   EXPECT_TRUE(ejected(1));
@@ -105,6 +106,7 @@ TEST_F(OutlierRegistryTest, AnEjectedServerIsBackWhenItsTimeIsOver) {
   EXPECT_TRUE(registry_.dirty());
   EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
   EXPECT_EQ(at(1).failures_in_a_row, 3u) << "one more failure is enough";
+  EXPECT_EQ(at(1).next_trial_ms, now_ms_) << "from now on one tries it";
   auto history = registry_.report(0).at(1).history;
   ASSERT_EQ(history.size(), 2u);
   EXPECT_EQ(history[0].reason, "4 failures in a row, ejected for 1000 ms (ejection 1)");
@@ -159,9 +161,12 @@ TEST_F(OutlierRegistryTest, WithoutDetectionNobodyIsOrStaysEjected) {
   set_up(3, 100);
   registry_.eject(at(0));
   EXPECT_TRUE(ejected(0));
+  at(1).next_trial_ms = now_ms_;  // is back, and tried
   config_.pools["web"].outlier_detection.reset();
   apply();
   EXPECT_EQ(registry_.status(at(0)), ServerStatus::healthy);
+  EXPECT_EQ(at(0).next_trial_ms, 0);
+  EXPECT_EQ(at(1).next_trial_ms, 0);
   registry_.eject(at(0));
   EXPECT_EQ(registry_.status(at(0)), ServerStatus::healthy);
 }

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "connector_rig.h"
+#include "pool/outlier.h"
 
 namespace lb {
 namespace {
@@ -158,6 +159,20 @@ TEST_F(StickinessTest, OneRefusedConnectMovesNobodyForGood) {
   EXPECT_NE(other, home);
   home->avoid_until_ms = 0;
   EXPECT_EQ(serve(all, 1), other) << "it was down, so its users are another's now";
+}
+
+TEST_F(StickinessTest, OneClientTriesItsServerThatIsBackTheOthersWait) {
+  add(3);
+  Pool all = pool();
+  Server* home = serve(all, 1);
+  home->next_trial_ms = rig_.loop.now_ms() + 10'000;
+  EXPECT_NE(serve(all, 1), home) << "it was ejected a moment ago";
+  home->next_trial_ms = rig_.loop.now_ms();
+  EXPECT_EQ(serve(all, 1), home);
+  EXPECT_NE(serve(all, 1), home) << "that was the trial";
+  count_success(*home);
+  EXPECT_EQ(serve(all, 1), home);
+  EXPECT_EQ(serve(all, 1), home);
 }
 
 TEST_F(StickinessTest, WhoMustNotMoveTriesItsOwnServerAgain) {
