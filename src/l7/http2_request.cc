@@ -117,7 +117,8 @@ void Http2RequestReader::add_field(std::string_view name, std::string_view value
       if (!parse_length(value, head.length)) malformed("a Content-Length that is no number");
       return;
     case FieldId::cookie:
-      cookies_.push_back(field.value);
+      // An empty one says nothing, and would leave a separator behind the last.
+      if (!value.empty()) cookies_.push_back(field.value);
       return;
     case FieldId::http2_settings:
     case FieldId::trailer:

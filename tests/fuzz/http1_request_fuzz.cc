@@ -49,6 +49,9 @@ void check_line(std::string_view bytes, lb::Parse parsed, const lb::RequestHead&
 
 void check_round_trip(lb::RequestHead& head) {
   if (head.authority.empty()) return;  // HTTP/1.0 without Host
+  // With what is written beside its own it may have more fields than are read.
+  constexpr size_t kMostWritten = 3;
+  if (head.fields.size() + kMostWritten > lb::kMaxFields) return;
   std::string wire;
   lb::write_request(head, false, wire);
   lb::RequestParser parser;

@@ -46,6 +46,18 @@ TEST(Http2RequestReaderTest, MakesWhatHttp1Makes) {
   EXPECT_EQ(head.find(FieldId::user_agent)->value, "x");
 }
 
+TEST(Http2RequestReaderTest, EmptyCookiesLeaveNothingBehind) {
+  auto joined = [](const WireFields& cookies) {
+    auto result = read(request_fields(cookies));
+    const Field* cookie = result->kept.head.find(FieldId::cookie);
+    return cookie == nullptr ? "none" : std::string(cookie->value);
+  };
+  EXPECT_EQ(joined({{"cookie", "a=1"}, {"cookie", ""}}), "a=1");
+  EXPECT_EQ(joined({{"cookie", ""}, {"cookie", "a=1"}, {"cookie", ""}, {"cookie", "b=2"}}),
+            "a=1; b=2");
+  EXPECT_EQ(joined({{"cookie", ""}}), "none");
+}
+
 TEST(Http2RequestReaderTest, ALengthSaysWhatTheBodyIs) {
   auto body_of = [](const char* length, bool end_stream) {
     return read(request_fields({{"content-length", length}}), end_stream)->kept.head.body;
