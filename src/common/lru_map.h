@@ -12,9 +12,10 @@
 namespace lb {
 
 // A hash map that holds at most so many entries: a new one takes the place of the least recently
-// used. Key and value lie in one node with three 32-bit links, nodes in blocks, so that memory
-// grows with the entries and never moves them; buckets are four bytes. `Hash` must mix well: its
-// low bits choose the bucket. One thread at a time.
+// used. What a look-up needs of an entry lies in one node, which no cache line cuts that is large
+// enough for it; the links by use lie apart. Nodes are in blocks, so that memory grows with the
+// entries and never moves them; buckets are four bytes. `Hash` must mix well: its low bits choose
+// the bucket. One thread at a time.
 template <typename Key, typename Value, typename Hash>
 class LruMap {
  public:
@@ -42,8 +43,9 @@ class LruMap {
   Value* touch(const Key& key) {
     uint32_t index = locate(key);
     if (index == kNone) return nullptr;
-    node(index).is_touched = true;
-    return &node(index).value;
+    Node& touched = node(index);
+    if (!touched.is_touched) touched.is_touched = true;
+    return &touched.value;
   }
   // Takes the place of what was there; the most recently used.
   void put(const Key& key, Value value) {
@@ -51,7 +53,7 @@ class LruMap {
       *known = std::move(value);
       return;
     }
-    while (size_ >= capacity_) remove(oldest());
+    while (size_ >= capacity_) erase_oldest();
     if (size_ >= buckets_.size()) grow();
     uint32_t index = allocate();
     Node& added = node(index);
@@ -70,8 +72,10 @@ class LruMap {
   }
   void set_capacity(size_t capacity) {
     capacity_ = std::max<size_t>(1, capacity);
-    while (size_ > capacity_) remove(oldest());
+    while (size_ > capacity_) erase_oldest();
   }
+  // The one whose place a new one would take. There is one.
+  void erase_oldest() { remove(oldest()); }
   // Looks at so many of the least recently used, until one is neither `gone(key, value)`, and
   // erased, nor touched, and passed over.
   template <typename Gone>
@@ -88,7 +92,7 @@ class LruMap {
   template <typename Gone>
   void erase_if(Gone gone) {
     for (uint32_t index = oldest_; index != kNone;) {
-      uint32_t after = node(index).newer;
+      uint32_t after = links(index).newer;
       if (gone(node(index).key, node(index).value)) remove(index);
       index = after;
     }
@@ -96,27 +100,58 @@ class LruMap {
   // From the most recently used on, until `visit(key, value)` says false.
   template <typename Visit>
   void for_each(Visit visit) const {
-    for (uint32_t index = newest_; index != kNone; index = node(index).older) {
+    for (uint32_t index = newest_; index != kNone; index = links(index).older) {
       if (!visit(node(index).key, node(index).value)) return;
     }
   }
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr size_t kBlock = 64;
+  static constexpr uint32_t kFirstBlock = 64;
+  static constexpr uint32_t kDoublings = 4;
+  static constexpr uint32_t kBlock = kFirstBlock << kDoublings;
+  static constexpr size_t kCacheLine = 64;
   static constexpr int kMostPassedOver = 32;
 
-  struct Node {
+  struct Hot {
     Key key{};
+    uint32_t next = kNone;  // in its bucket, or of the free ones
+    bool is_touched = false;
     Value value{};
-    uint32_t next = kNone;   // in its bucket, or of the free ones
+  };
+  struct alignas(std::min<size_t>(std::bit_ceil(sizeof(Hot)), kCacheLine)) Node : Hot {};
+  struct Links {
     uint32_t newer = kNone;  // by use
     uint32_t older = kNone;
-    bool is_touched = false;
+  };
+  // As large as all before it together, up to kBlock nodes: few are needed, so that which one an
+  // entry is in is known at no cost.
+  struct Block {
+    explicit Block(size_t size)
+        : nodes(std::make_unique<Node[]>(size)), links(std::make_unique<Links[]>(size)) {}
+    std::unique_ptr<Node[]> nodes;
+    std::unique_ptr<Links[]> links;
   };
 
-  Node& node(uint32_t index) { return blocks_[index / kBlock][index % kBlock]; }
-  const Node& node(uint32_t index) const { return blocks_[index / kBlock][index % kBlock]; }
+  static size_t block_of(uint32_t index) {
+    return index < kBlock ? std::bit_width(index / kFirstBlock) : kDoublings + index / kBlock;
+  }
+  static uint32_t place_in_block(uint32_t index) {
+    return index < kBlock ? index - std::bit_floor(index / kFirstBlock) * kFirstBlock
+                          : index % kBlock;
+  }
+  static size_t size_of_block(size_t number) {
+    return number == 0 ? kFirstBlock : std::min<size_t>(kFirstBlock << (number - 1), kBlock);
+  }
+
+  Node& node(uint32_t index) { return blocks_[block_of(index)].nodes[place_in_block(index)]; }
+  const Node& node(uint32_t index) const {
+    return blocks_[block_of(index)].nodes[place_in_block(index)];
+  }
+  Links& links(uint32_t index) { return blocks_[block_of(index)].links[place_in_block(index)]; }
+  const Links& links(uint32_t index) const {
+    return blocks_[block_of(index)].links[place_in_block(index)];
+  }
   size_t slot(const Key& key) const { return Hash()(key) & (buckets_.size() - 1); }
 
   uint32_t locate(const Key& key) const {
@@ -148,7 +183,7 @@ class LruMap {
 
   uint32_t allocate() {
     if (free_ != kNone) return std::exchange(free_, node(free_).next);
-    if (used_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Node[]>(kBlock));
+    if (block_of(used_) == blocks_.size()) blocks_.emplace_back(size_of_block(blocks_.size()));
     return used_++;
   }
 
@@ -167,22 +202,20 @@ class LruMap {
   }
 
   void unlink(uint32_t index) {
-    Node& it = node(index);
-    (it.newer == kNone ? newest_ : node(it.newer).older) = it.older;
-    (it.older == kNone ? oldest_ : node(it.older).newer) = it.newer;
+    const Links& it = links(index);
+    (it.newer == kNone ? newest_ : links(it.newer).older) = it.older;
+    (it.older == kNone ? oldest_ : links(it.older).newer) = it.newer;
   }
 
   void link_newest(uint32_t index) {
-    Node& it = node(index);
-    it.newer = kNone;
-    it.older = newest_;
-    (newest_ == kNone ? oldest_ : node(newest_).newer) = index;
+    links(index) = {.newer = kNone, .older = newest_};
+    (newest_ == kNone ? oldest_ : links(newest_).newer) = index;
     newest_ = index;
   }
 
   void grow() {
     buckets_.assign(std::max<size_t>(16, std::bit_ceil(size_ + 1) * 2), kNone);
-    for (uint32_t index = oldest_; index != kNone; index = node(index).newer) {
+    for (uint32_t index = oldest_; index != kNone; index = links(index).newer) {
       uint32_t& bucket = buckets_[slot(node(index).key)];
       node(index).next = bucket;
       bucket = index;
@@ -191,7 +224,7 @@ class LruMap {
 
   size_t capacity_;
   size_t size_ = 0;
-  std::vector<std::unique_ptr<Node[]>> blocks_;
+  std::vector<Block> blocks_;
   std::vector<uint32_t> buckets_;  // a power of two
   uint32_t used_ = 0;              // nodes that were ever in use
   uint32_t free_ = kNone;

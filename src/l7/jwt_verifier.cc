@@ -66,13 +66,24 @@ std::string text_of(const Json& claims, const std::string& name) {
 }  // namespace
 
 void VerifiedToken::add_claim(std::string_view claim) {
-  claims_ += static_cast<char>(claim.size() >> 8);
-  claims_ += static_cast<char>(claim.size() & 0xff);
-  claims_ += claim;
+  std::string all(claims());
+  all += static_cast<char>(claim.size() >> 8);
+  all += static_cast<char>(claim.size() & 0xff);
+  all += claim;
+  if (all.size() <= near_.size()) {
+    std::copy(all.begin(), all.end(), near_.begin());
+    near_size_ = static_cast<uint16_t>(all.size());
+  } else {
+    far_ = std::make_shared<const std::string>(std::move(all));
+  }
+}
+
+std::string_view VerifiedToken::claims() const {
+  return far_ ? std::string_view(*far_) : std::string_view(near_.data(), near_size_);
 }
 
 std::string_view VerifiedToken::claim(size_t index) const {
-  std::string_view left = claims_;
+  std::string_view left = claims();
   while (!left.empty()) {
     size_t size = size_t{static_cast<uint8_t>(left[0])} << 8 | static_cast<uint8_t>(left[1]);
     if (index-- == 0) return left.substr(2, size);

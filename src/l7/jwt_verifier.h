@@ -32,7 +32,13 @@ class VerifiedToken {
   std::string_view claim(size_t index) const;
 
  private:
-  std::string claims_;  // each is two bytes for its size, then itself
+  std::string_view claims() const;
+
+  // Each is two bytes for its size, then itself. As many as fit are kept here, where whoever reads
+  // the token has them at hand; if there are more, all are elsewhere.
+  uint16_t near_size_ = 0;
+  std::array<char, 70> near_{};
+  std::shared_ptr<const std::string> far_;
 };
 
 // How the tokens fared that were checked, not counting those that were remembered. Any thread.

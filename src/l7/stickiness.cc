@@ -43,7 +43,7 @@ std::optional<StickyKey> sticky_key(const VerifiedToken& token, size_t claim, in
   if (user.empty()) return {};
   StickyKey key{hash64(user)};
   if (token.valid_until_s < INT64_MAX / 1'000) {
-    key.valid_until_ms = now_ms + token.valid_until_s * 1'000 - unix_ms();
+    key.valid_until_ms = now_ms + token.valid_until_s * 1'000 - coarse_unix_ms();
   }
   return key;
 }

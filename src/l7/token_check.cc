@@ -14,10 +14,11 @@ namespace {
 constexpr std::string_view kScheme = "bearer";
 
 // The fields of one name; several of them are nobody's.
-std::optional<std::string_view> only_field(const RequestHead& head, std::string_view name) {
+template <typename IsIt>
+std::optional<std::string_view> only_field(const RequestHead& head, IsIt is_it) {
   std::optional<std::string_view> value;
   for (const Field& field : head.fields) {
-    if (!equal_nocase(field.name, name)) continue;
+    if (!is_it(field)) continue;
     if (value) return {};
     value = field.value;
   }
@@ -41,11 +42,13 @@ std::optional<std::string_view> find_token(const RequestHead& head, const TokenS
   std::optional<std::string_view> found;
   switch (from.kind) {
     case TokenSource::Kind::authorization:
-      found = only_field(head, "authorization");
+      found =
+          only_field(head, [](const Field& field) { return field.id == FieldId::authorization; });
       if (found) found = bearer_token(*found);
       break;
     case TokenSource::Kind::header:
-      found = only_field(head, from.name);
+      found =
+          only_field(head, [&](const Field& field) { return equal_nocase(field.name, from.name); });
       break;
     case TokenSource::Kind::cookie:
       found = only_cookie(head, from.name);
@@ -58,19 +61,20 @@ std::optional<std::string_view> find_token(const RequestHead& head, const TokenS
 const VerifiedToken* TokenCheck::check(const TokenRule& rule) {
   if (!rule.verifier || memory_ == nullptr) return nullptr;
   for (const TokenSource& from : rule.from) {
-    if (const VerifiedToken* token = check(*rule.verifier, from)) return token;
+    if (const auto& token = check(*rule.verifier, from)) return &*token;
   }
   return nullptr;
 }
 
-const VerifiedToken* TokenCheck::check(const JwtVerifier& verifier, const TokenSource& from) {
-  if (const Checked* known = find(verifier, from)) return known->token.get();
+const std::optional<VerifiedToken>& TokenCheck::check(const JwtVerifier& verifier,
+                                                      const TokenSource& from) {
+  if (const Checked* known = find(verifier, from)) return known->token;
+  Checked& checked = first_ ? more_.emplace_front() : first_.emplace();
+  checked.verifier = &verifier;
+  checked.from = &from;
   auto text = find_token(head_, from);
-  JwtMemory::Known token;
-  if (text) token = memory_->check(verifier, *text, unix_ms() / 1'000);
-  Checked checked{&verifier, &from, std::move(token)};
-  if (first_) return more_.emplace_back(std::move(checked)).token.get();
-  return first_.emplace(std::move(checked)).token.get();
+  if (text) checked.token = memory_->check(verifier, *text, coarse_unix_ms() / 1'000);
+  return checked.token;
 }
 
 const TokenCheck::Checked* TokenCheck::find(const JwtVerifier& verifier,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <forward_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,23 +43,23 @@ class TokenCheck {
 
  private:
   struct Checked {
-    const JwtVerifier* verifier;
-    const TokenSource* from;
-    JwtMemory::Known token;
+    const JwtVerifier* verifier = nullptr;
+    const TokenSource* from = nullptr;
+    std::optional<VerifiedToken> token;
 
     bool is_of(const JwtVerifier& its, const TokenSource& source) const {
       return verifier == &its && *from == source;
     }
   };
 
-  const VerifiedToken* check(const JwtVerifier& verifier, const TokenSource& from);
+  const std::optional<VerifiedToken>& check(const JwtVerifier& verifier, const TokenSource& from);
   const Checked* find(const JwtVerifier& verifier, const TokenSource& from) const;
 
   const RequestHead& head_;
   JwtMemory* memory_;  // null: there are no verifiers
-  // Most requests have one, which takes no memory of its own.
+  // Most requests have one, which takes no memory of its own. None is ever moved.
   std::optional<Checked> first_;
-  std::vector<Checked> more_;
+  std::forward_list<Checked> more_;
 };
 
 }  // namespace lb

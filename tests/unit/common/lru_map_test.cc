@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <list>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,21 @@ TEST(LruMap, ErasesByWhatEntriesAre) {
   EXPECT_EQ(map.size(), 7u);
   map.erase_if([](uint64_t, const std::string& value) { return value == "old"; });
   EXPECT_EQ(keys_of(map), (std::vector<uint64_t>{9, 8, 7, 6, 5}));
+}
+
+TEST(LruMap, GrowsAndMovesNothing) {
+  Map map(10'000);
+  std::vector<const std::string*> places;
+  for (uint64_t key = 0; key < 10'000; ++key) {
+    map.put(key, std::to_string(key));
+    places.push_back(map.find(key));
+  }
+  EXPECT_EQ(std::set<const std::string*>(places.begin(), places.end()).size(), 10'000U);
+  for (uint64_t key = 0; key < 10'000; ++key) {
+    ASSERT_EQ(map.find(key), places[key]);
+    ASSERT_EQ(*places[key], std::to_string(key));
+  }
+  EXPECT_EQ(keys_of(map).size(), 10'000U);
 }
 
 TEST(LruMap, BehavesAsASlowOneDoes) {
