@@ -22,6 +22,35 @@ size_t shards_for(uint32_t max_entries) {
 
 }  // namespace
 
+class StickyTable::Locked {
+ public:
+  Locked(StickyTable& table, Shard& shard)
+      : table_(table), shard_(shard), lock_(shard.mutex), before_(shard.entries.size()) {}
+  ~Locked() {
+    size_t now = shard_.entries.size();
+    if (now != before_) table_.size_.fetch_add(now - before_, std::memory_order_relaxed);
+  }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+  // A new entry, in the place of the shard's oldest where the table is full. Two go where others
+  // added theirs at the same moment.
+  void add(uint64_t hash, const Entry& entry) {
+    auto& entries = shard_.entries;
+    size_t most = table_.max_entries_.load(std::memory_order_relaxed);
+    for (int i = 0; i < 2 && entries.size() > 0 && size() >= most; ++i) entries.erase_oldest();
+    entries.put(hash, entry);
+  }
+
+ private:
+  size_t size() const { return table_.size() + (shard_.entries.size() - before_); }
+
+  StickyTable& table_;
+  Shard& shard_;
+  std::lock_guard<std::mutex> lock_;
+  const size_t before_;
+};
+
 StickyTable::StickyTable(const Limits& limits)
     : began_ms_(monotonic_ms()), shards_(shards_for(limits.max_entries)) {
   set_limits(limits);
@@ -33,20 +62,25 @@ bool StickyTable::has_room_for(const Limits& limits) const {
 
 void StickyTable::set_limits(const Limits& limits) {
   ttl_.store(static_cast<uint32_t>(limits.ttl.count() / kTick_ms), std::memory_order_relaxed);
+  max_entries_.store(limits.max_entries, std::memory_order_relaxed);
+  size_t before = size();
+  if (before <= limits.max_entries) return;
   for (Shard& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
-    shard.entries.set_capacity(limits.max_entries / shards_.size());
+    Locked lock(*this, shard);
+    size_t share = shard.entries.size() * limits.max_entries / before;
+    while (shard.entries.size() > share) shard.entries.erase_oldest();
   }
 }
 
 void StickyTable::take_over(const StickyTable& before, int64_t now_ms) {
-  for (const View& entry : before.list(SIZE_MAX, now_ms)) {
-    Shard& its = shard(entry.hash);
-    std::lock_guard lock(its.mutex);
-    its.entries.put(entry.hash, {.server = entry.server,
-                                 .used = tick(entry.used_ms),
-                                 .until = tick(entry.until_ms),
-                                 .is_unshared_move = entry.is_unshared_move});
+  auto entries = before.list(max_entries_.load(std::memory_order_relaxed), now_ms);
+  // The latest last, as they were used.
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    Locked lock(*this, shard(entry->hash));
+    lock.add(entry->hash, {.server = entry->server,
+                           .used = tick(entry->used_ms),
+                           .until = tick(entry->until_ms),
+                           .is_unshared_move = entry->is_unshared_move});
   }
 }
 
@@ -73,7 +107,7 @@ std::optional<uint32_t> StickyTable::find(const StickyKey& key, int64_t now_ms) 
   uint32_t now = tick(now_ms);
   uint32_t until = tick(key.valid_until_ms);
   Shard& its = shard(key.hash);
-  std::lock_guard lock(its.mutex);
+  Locked lock(*this, its);
   Entry* entry = use(its, key.hash);
   if (entry == nullptr) return {};
   if (is_over(*entry, now)) {
@@ -89,7 +123,7 @@ StickyTable::Change StickyTable::put(const StickyKey& key, uint32_t server, int6
   uint32_t now = tick(now_ms);
   uint32_t until = tick(key.valid_until_ms);
   Shard& its = shard(key.hash);
-  std::lock_guard lock(its.mutex);
+  Locked lock(*this, its);
   if (Entry* known = use(its, key.hash)) {
     if (is_over(*known, now)) {
       *known = {.server = server, .used = now, .until = until, .told = now & kTold};
@@ -106,7 +140,7 @@ StickyTable::Change StickyTable::put(const StickyKey& key, uint32_t server, int6
   // A few that nobody will ask for again make room, so that a table does not stay as large as it
   // once was.
   its.entries.erase_oldest(2, [&](uint64_t, const Entry& oldest) { return is_over(oldest, now); });
-  its.entries.put(key.hash, {.server = server, .used = now, .until = until, .told = now & kTold});
+  lock.add(key.hash, {.server = server, .used = now, .until = until, .told = now & kTold});
   return Change::placed;
 }
 
@@ -126,9 +160,9 @@ void StickyTable::adopt(const StickyKey& key, uint32_t server, int64_t now_ms) {
   Entry entry{
       .server = server, .used = now, .until = tick(key.valid_until_ms), .told = now & kTold};
   Shard& its = shard(key.hash);
-  std::lock_guard lock(its.mutex);
+  Locked lock(*this, its);
   Entry* known = its.entries.find(key.hash);
-  if (known == nullptr) return its.entries.put(key.hash, entry);
+  if (known == nullptr) return lock.add(key.hash, entry);
   if (!is_over(*known, now)) {
     entry.used = known->used;
     entry.until = std::max(known->until, entry.until);
@@ -154,24 +188,15 @@ void StickyTable::move_is_shared(uint64_t hash, uint32_t server) {
 
 void StickyTable::erase(uint64_t hash) {
   Shard& its = shard(hash);
-  std::lock_guard lock(its.mutex);
+  Locked lock(*this, its);
   its.entries.erase(hash);
 }
 
 void StickyTable::forget(uint32_t server) {
   for (Shard& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
+    Locked lock(*this, shard);
     shard.entries.erase_if([=](uint64_t, const Entry& entry) { return entry.server == server; });
   }
-}
-
-size_t StickyTable::size() const {
-  size_t size = 0;
-  for (const Shard& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
-    size += shard.entries.size();
-  }
-  return size;
 }
 
 StickyTable::View StickyTable::view_of(uint64_t hash, const Entry& entry) const {

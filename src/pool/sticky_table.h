@@ -23,8 +23,8 @@ struct StickyKey {
 };
 
 // Who sticks to which server of one pool: one table for all workers, kept over reloads. At most
-// `max_entries`, the least recently used go (of a large table those that were not used for long);
-// an entry ends `ttl` after its last use, or when what it rests on is no longer valid. Any thread;
+// `max_entries`, the least recently used go (of a large table one that was not used for long); an
+// entry ends `ttl` after its last use, or when what it rests on is no longer valid. Any thread;
 // a look-up takes one short lock of its shard, held for memory work alone. About 50 bytes an entry.
 class StickyTable {
  public:
@@ -69,7 +69,7 @@ class StickyTable {
   // Drops the entries of a server that is gone for good.
   void forget(uint32_t server);
 
-  size_t size() const;
+  size_t size() const { return size_.load(std::memory_order_relaxed); }
 
   struct View {
     uint64_t hash;
@@ -99,8 +99,10 @@ class StickyTable {
   };
   struct alignas(64) Shard {
     mutable std::mutex mutex;
-    LruMap<uint64_t, Entry, HashOfKey> entries{1};
+    LruMap<uint64_t, Entry, HashOfKey> entries{SIZE_MAX};
   };
+  // A shard whose entries may come and go: counts them in size_.
+  class Locked;
 
   // The entry, which is now used.
   Entry* use(Shard& shard, uint64_t hash);
@@ -112,6 +114,8 @@ class StickyTable {
 
   const int64_t began_ms_;
   std::atomic<uint32_t> ttl_{0};
+  std::atomic<size_t> max_entries_{0};
+  std::atomic<size_t> size_{0};
   std::vector<Shard> shards_;
 };
 

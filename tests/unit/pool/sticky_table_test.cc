@@ -63,10 +63,28 @@ TEST(StickyTable, TheLeastRecentlyUsedGo) {
 TEST(StickyTable, HoldsNoMoreThanItMayHoweverManyCome) {
   for (uint32_t most : {1u, 100u, 20'000u}) {
     StickyTable table({.max_entries = most});
-    for (uint64_t i = 0; i < 50'000; ++i) table.put(key(i), 7, monotonic_ms());
-    EXPECT_LE(table.size(), most);
-    EXPECT_GE(table.size(), most * 9 / 10);
+    int64_t now_ms = monotonic_ms();
+    for (uint64_t i = 0; i < most; ++i) table.put(key(i), 7, now_ms);
+    for (uint64_t i = 0; i < most; ++i) EXPECT_TRUE(table.find(key(i), now_ms)) << i;
+    for (uint64_t i = 0; i < 50'000; ++i) table.put(key(i), 7, now_ms);
+    EXPECT_EQ(table.size(), most);
+    table.set_limits({.max_entries = most / 2 + 1});
+    EXPECT_LE(table.size(), most / 2 + 1);
+    EXPECT_GE(table.size(), most * 4 / 10);
   }
+}
+
+TEST(StickyTable, ManyThreadsFillItNoFurtherThanItMay) {
+  StickyTable table({.max_entries = 20'000});
+  int64_t now_ms = monotonic_ms();
+  run_threads(4, [&](int thread) {
+    for (uint64_t i = 0; i < 20'000; ++i) {
+      table.put(key(static_cast<uint64_t>(thread) << 32 | i), 7, now_ms);
+    }
+  });
+  table.put(key(UINT64_MAX), 7, now_ms);
+  EXPECT_LE(table.size(), 20'000u + 4u);
+  EXPECT_GE(table.size(), 20'000u);
 }
 
 TEST(StickyTable, ForgetsTheEntriesOfOneServer) {
@@ -89,6 +107,21 @@ TEST(StickyTable, AnotherTableTakesOverWhatIsThere) {
   StickyTable table(large);
   table.take_over(small, now_ms);
   for (uint64_t i = 0; i < 1'000; ++i) EXPECT_EQ(table.find(key(i), now_ms), i);
+}
+
+TEST(StickyTable, ASmallerOneTakesOverTheLatest) {
+  StickyTable large({.max_entries = 1'000'000});
+  int64_t now_ms = monotonic_ms();
+  for (uint64_t i = 0; i < 100; ++i) {
+    large.put(key(i), 7, now_ms + 1'000 * static_cast<int64_t>(i));
+  }
+  StickyTable small({.max_entries = 10});
+  small.take_over(large, now_ms + 99'000);
+  EXPECT_EQ(small.size(), 10u);
+  small.put(key(100), 7, now_ms + 99'000);
+  for (uint64_t i = 0; i <= 100; ++i) {
+    EXPECT_EQ(small.find(key(i), now_ms + 99'000).has_value(), i > 90) << i;
+  }
 }
 
 TEST(StickyTable, ListsTheLatestFirst) {
