@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kMostCompared = 8;
 // What an idle server counts as, so that work sent there shows.
 constexpr double kLeastLoad = 0.05;
+// Of the 64 values of six random bits.
+constexpr uint64_t kAsksTheSilent = 63;
 // How old the means of a large pool may be.
 constexpr int64_t kMeansAge_ms = 10;
 
@@ -30,7 +32,9 @@ constexpr int64_t kMeansAge_ms = 10;
 //   m     = 1 + the mean of open work
 //
 // The weight is relative to the mean weight. Servers that report nothing count as the mean; where
-// none does, or not for long, the choice is that of least_connections.
+// none does, or not for long, the choice is that of least_connections. Of a few servers one is
+// always below the mean, so that who reports in responses alone and has not for long would get
+// nothing, and never report again: while it is idle it is asked now and then.
 class LeastLoad : public Balancer {
  public:
   LeastLoad(const std::vector<Candidate>& candidates, LoadMetric metric,
@@ -76,15 +80,24 @@ class LeastLoad : public Balancer {
     auto start = static_cast<uint32_t>(context.random % size);
     std::optional<uint32_t> best;
     double best_score = 0;
+    bool asks_the_silent = context.random >> 58 == kAsksTheSilent;
     for (uint32_t i = 0; i < size; ++i) {
       uint32_t index = (start + i) % size;
       if (excluded.contains(index)) continue;
+      if (asks_the_silent && is_silent(*servers_[index].server, context.now_ms)) {
+        return Pick{index, {}};
+      }
       double its = score(index, means, context.now_ms);
       if (best && its >= best_score) continue;
       best = index;
       best_score = its;
     }
     return Pick{*best, {}};
+  }
+
+  bool is_silent(const Server& server, int64_t now_ms) const {
+    return server.reported.view(metric_, now_ms).freshness == 0 &&
+           server.active().load(std::memory_order_relaxed) == 0;
   }
 
   double score(uint32_t index, Means means, int64_t now_ms) const {

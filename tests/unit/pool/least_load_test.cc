@@ -183,6 +183,28 @@ TEST(LeastLoad, AReportFadesIntoTheMean) {
   EXPECT_EQ(balancer->pick({0, 0, 6'900}, {})->index, 1u) << "what it said is almost forgotten";
 }
 
+TEST(LeastLoad, WhoHasNotReportedIsAskedNowAndThenWhileItIsIdle) {
+  Servers servers = Servers::equal(3);
+  auto balancer = least_load(servers);
+  servers[0].reported.note({.cpu = 0.9}, 1'000, kEvery);  // long ago at 100,000
+  Numbers numbers;
+  auto picks_of_0 = [&] {
+    int picks = 0;
+    for (int i = 0; i < 6'400; ++i) {
+      servers[1].reported.note({.cpu = 0.2}, 100'000, kEvery);
+      servers[2].reported.note({.cpu = 0.3}, 100'000, kEvery);
+      if (balancer->pick({0, numbers.next(), 100'000}, {})->index == 0) ++picks;
+    }
+    return picks;
+  };
+  EXPECT_NEAR(picks_of_0(), 100, 40);
+  servers[0].active()++;
+  EXPECT_EQ(picks_of_0(), 0) << "its answer will say";
+  servers[0].active()--;
+  servers[0].reported.note({.cpu = 0.9}, 100'000, kEvery);
+  EXPECT_EQ(picks_of_0(), 0);
+}
+
 TEST(LeastLoad, WithoutReportsTheFewestConnectionsWin) {
   Servers servers = Servers::equal(3);
   servers.set_active({5, 1, 3});
