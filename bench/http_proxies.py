@@ -133,7 +133,7 @@ http {{
     return [program("nginx"), "-c", str(config), "-e", f"{directory}/nginx.log"]
 
 
-def lb(build, directory, servers, setup, sections="", sticky=""):
+def lb(build, directory, servers, setup, sections="", balance="least_connections", sticky=""):
     binary = build / "lb"
     if not binary.exists():
         raise CannotRun(f"no {binary}: build it first")
@@ -161,7 +161,7 @@ listeners:
     {target}
 pools:
   servers:
-    balance: least_connections
+    balance: {balance}
     health_check: off
     keep_alive_connections: {KEPT}
     protocol: {"h2" if setup.http2_servers else "http/1.1"}
@@ -179,6 +179,10 @@ def lb_sticky(build, directory, servers, setup):
               sticky=f"sticky: {{by: jwt, jwt: bench, max_entries: {setup.users}}}")
 
 
+def lb_hash(build, directory, servers, setup):
+    return lb(build, directory, servers, setup, balance="hash", sticky="hash_on: header:authorization")
+
+
 def bare_relay(build, directory, servers, setup):
     return bare(build, directory, servers, "http" if setup.messages else "tcp")
 
@@ -186,5 +190,6 @@ def bare_relay(build, directory, servers, setup):
 PROXIES = {"bare": bare_relay, "haproxy": haproxy, "haproxy-splice": haproxy_splice,
            "nginx": nginx, "lb": lb}
 # What scenarios with users compare: the same requests with and without stickiness.
-WITH_USERS = {"lb": lb, "lb-sticky": lb_sticky}
+# The hash sends each user to a server too, and knows nothing of tokens.
+WITH_USERS = {"lb": lb, "lb-sticky": lb_sticky, "lb-hash": lb_hash}
 ALL = {**PROXIES, **WITH_USERS}
