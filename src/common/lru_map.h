@@ -141,7 +141,8 @@ class LruMap {
                           : index % kBlock;
   }
   static size_t size_of_block(size_t number) {
-    return number == 0 ? kFirstBlock : std::min<size_t>(kFirstBlock << (number - 1), kBlock);
+    if (number == 0) return kFirstBlock;
+    return number <= kDoublings ? kFirstBlock << (number - 1) : kBlock;
   }
 
   Node& node(uint32_t index) { return blocks_[block_of(index)].nodes[place_in_block(index)]; }

@@ -113,18 +113,19 @@ TEST(LruMap, ErasesByWhatEntriesAre) {
 }
 
 TEST(LruMap, GrowsAndMovesNothing) {
-  Map map(10'000);
+  constexpr uint64_t kMany = 100'000;  // a hundred blocks
+  Map map(kMany);
   std::vector<const std::string*> places;
-  for (uint64_t key = 0; key < 10'000; ++key) {
+  for (uint64_t key = 0; key < kMany; ++key) {
     map.put(key, std::to_string(key));
     places.push_back(map.find(key));
   }
-  EXPECT_EQ(std::set<const std::string*>(places.begin(), places.end()).size(), 10'000U);
-  for (uint64_t key = 0; key < 10'000; ++key) {
+  EXPECT_EQ(std::set<const std::string*>(places.begin(), places.end()).size(), kMany);
+  for (uint64_t key = 0; key < kMany; ++key) {
     ASSERT_EQ(map.find(key), places[key]);
     ASSERT_EQ(*places[key], std::to_string(key));
   }
-  EXPECT_EQ(keys_of(map).size(), 10'000U);
+  EXPECT_EQ(keys_of(map).size(), kMany);
 }
 
 TEST(LruMap, BehavesAsASlowOneDoes) {
