@@ -16,6 +16,12 @@ constexpr uint32_t kLeastToShard = 16'384;
 constexpr size_t kShards = 64;
 constexpr uint32_t kTold = 0x7fff'ffff;  // what fits into Entry::told
 
+// Of all entries so many are one shard's at most, that keys which somebody chose to lie together
+// drive out few others. By chance no shard has as many.
+size_t most_of_shard(size_t max_entries, size_t shards) {
+  return shards == 1 ? max_entries : max_entries / shards * 5 / 4;
+}
+
 size_t shards_for(uint32_t max_entries) {
   return max_entries < kLeastToShard ? 1 : kShards;
 }
@@ -63,17 +69,18 @@ bool StickyTable::has_room_for(const Limits& limits) const {
 void StickyTable::set_limits(const Limits& limits) {
   ttl_.store(static_cast<uint32_t>(limits.ttl.count() / kTick_ms), std::memory_order_relaxed);
   max_entries_.store(limits.max_entries, std::memory_order_relaxed);
-  size_t before = size();
-  if (before <= limits.max_entries) return;
+  size_t before = std::max<size_t>(size(), limits.max_entries);
   for (Shard& shard : shards_) {
     Locked lock(*this, shard);
     size_t share = shard.entries.size() * limits.max_entries / before;
     while (shard.entries.size() > share) shard.entries.erase_oldest();
+    shard.entries.set_capacity(most_of_shard(limits.max_entries, shards_.size()));
   }
 }
 
 void StickyTable::take_over(const StickyTable& before, int64_t now_ms) {
-  auto entries = before.list(max_entries_.load(std::memory_order_relaxed), now_ms);
+  auto entries = before.list(SIZE_MAX, now_ms);
+  entries.resize(std::min<size_t>(entries.size(), max_entries_.load(std::memory_order_relaxed)));
   // The latest last, as they were used.
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     Locked lock(*this, shard(entry->hash));

@@ -87,6 +87,17 @@ TEST(StickyTable, ManyThreadsFillItNoFurtherThanItMay) {
   EXPECT_GE(table.size(), 20'000u);
 }
 
+TEST(StickyTable, ManyKeysOfOneShardDriveOutFewOthers) {
+  StickyTable table({.max_entries = 64'000});
+  int64_t now_ms = monotonic_ms();
+  for (uint64_t i = 0; i < 30'000; ++i) table.put(key(i), 7, now_ms);
+  for (uint64_t i = 0; i < 100'000; ++i) table.put(StickyKey{.hash = i}, 7, now_ms);
+  uint64_t left = 0;
+  for (uint64_t i = 0; i < 30'000; ++i) left += table.find(key(i), now_ms) ? 1 : 0;
+  EXPECT_GT(left, 29'000U);
+  EXPECT_LT(table.size(), 32'000U);
+}
+
 TEST(StickyTable, ForgetsTheEntriesOfOneServer) {
   StickyTable table({});
   int64_t now_ms = monotonic_ms();
