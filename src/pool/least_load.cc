@@ -34,7 +34,7 @@ constexpr int64_t kMeansAge_ms = 10;
 // The weight is relative to the mean weight. Servers that report nothing count as the mean; where
 // none does, or not for long, the choice is that of least_connections. Of a few servers one is
 // always below the mean, so that who reports in responses alone and has not for long would get
-// nothing, and never report again: while it is idle it is asked now and then.
+// nothing, and never report again: while it has little to do it is asked now and then.
 class LeastLoad : public Balancer {
  public:
   LeastLoad(const std::vector<Candidate>& candidates, LoadMetric metric,
@@ -84,7 +84,7 @@ class LeastLoad : public Balancer {
     for (uint32_t i = 0; i < size; ++i) {
       uint32_t index = (start + i) % size;
       if (excluded.contains(index)) continue;
-      if (asks_the_silent && is_silent(*servers_[index].server, context.now_ms)) {
+      if (asks_the_silent && is_silent(*servers_[index].server, means, context.now_ms)) {
         return Pick{index, {}};
       }
       double its = score(index, means, context.now_ms);
@@ -95,9 +95,9 @@ class LeastLoad : public Balancer {
     return Pick{*best, {}};
   }
 
-  bool is_silent(const Server& server, int64_t now_ms) const {
-    return server.reported.view(metric_, now_ms).freshness == 0 &&
-           server.active().load(std::memory_order_relaxed) == 0;
+  bool is_silent(const Server& server, Means means, int64_t now_ms) const {
+    auto open = static_cast<float>(server.active().load(std::memory_order_relaxed));
+    return open < 1 + means.open && server.reported.view(metric_, now_ms).freshness == 0;
   }
 
   double score(uint32_t index, Means means, int64_t now_ms) const {
