@@ -73,7 +73,7 @@ const std::optional<VerifiedToken>& TokenCheck::check(const JwtVerifier& verifie
   checked.verifier = &verifier;
   checked.from = &from;
   auto text = find_token(head_, from);
-  if (text) checked.token = memory_->check(verifier, *text, coarse_unix_ms() / 1'000);
+  if (text) checked.token = memory_->check(verifier, *text, unix_ms() / 1'000);
   return checked.token;
 }
 
