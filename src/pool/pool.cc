@@ -58,6 +58,15 @@ bool is_tried(const Server& server, const Want& want) {
   return std::find(want.tried.begin(), want.tried.end(), &server) != want.tried.end();
 }
 
+// Whether work goes elsewhere than to the server that it sticks to, as long as there is another.
+bool passes_over_home(Server& home, Want& want) {
+  if (is_tried(home, want)) return true;
+  if (want.trial == &home) return false;  // bound again, after a wait
+  if (is_avoided(home, want.now_ms) || !take_trial(home, want.now_ms)) return true;
+  want.trial = &home;
+  return false;
+}
+
 // Whether it serves those who stick to it, by its state.
 bool takes_its_own(const Member& member, int64_t now_ms) {
   if (member.status == ServerStatus::draining) return now_ms < member.sticks_until_ms;
@@ -271,8 +280,7 @@ bool Pool::bind(const StickyKey& key, Want& want) const {
   const Member* member = find(*number);
   bool may_move = config_->sticky->fallback == StickyFallback::rebalance;
   if (member == nullptr || !takes_its_own(*member, want.now_ms)) return may_move;
-  bool passes_over = is_tried(*member->server, want) || is_avoided(*member->server, want.now_ms);
-  if (may_move && (passes_over || !take_trial(*member->server, want.now_ms))) return true;
+  if (may_move && passes_over_home(*member->server, want)) return true;
   want.only = member->server;
   want.limit_of_only = member->limit;
   return true;

@@ -56,6 +56,7 @@ struct Want {
   bool has_home = false;   // it had a server; whoever takes its place is to stay the same
   Server* only = nullptr;  // nobody else will do
   uint32_t limit_of_only = kNoLimit;
+  const Server* trial = nullptr;  // its own server, which it tries; see pool/outlier.h
 };
 
 // A pool as one snapshot knows it: who is in it, who may be picked, and how. Immutable; any thread.

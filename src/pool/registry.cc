@@ -126,6 +126,7 @@ std::shared_ptr<Server> PoolRegistry::take_back(const PoolState& state,
   removed_.erase(same);
   Record& record = records_.at(server.get());
   record.wish = {};
+  server->next_trial_ms.store(0, std::memory_order_relaxed);
   record.state.update(first_facts(*state.config), "added again", unix_ms());
   return server;
 }
@@ -273,6 +274,16 @@ void PoolRegistry::note_recovery(Record& record, const StatusChange& change,
     record.slow_start.begin(clock_());
 }
 
+// When a server that is back, and is tried by one client at a time, needs no more trials: where
+// nobody ever hears of a success, as of a server that only listens, no failure for `eject_for` is
+// one.
+std::optional<int64_t> PoolRegistry::trusted_from_ms(const Server& server, const Record& record,
+                                                     const PoolConfig& pool) {
+  bool is_tried = server.next_trial_ms.load(std::memory_order_relaxed) != 0;
+  if (!is_tried || record.state.facts().ejected || !pool.outlier_detection) return {};
+  return record.ejection.until_ms() + pool.outlier_detection->eject_for.count();
+}
+
 void PoolRegistry::advance() {
   int64_t now_ms = clock_();
   for (auto& [name, state] : states_) {
@@ -280,6 +291,10 @@ void PoolRegistry::advance() {
       Record& record = records_.at(entry.server.get());
       if (record.state.facts().ejected && now_ms >= record.ejection.until_ms()) {
         end_ejection(*entry.server, "its ejection is over");
+      }
+      auto trusted_ms = trusted_from_ms(*entry.server, record, *state->config);
+      if (trusted_ms && now_ms >= *trusted_ms) {
+        entry.server->next_trial_ms.store(0, std::memory_order_relaxed);
       }
       if (record.state.facts().overloaded_in_responses) follow_response_overload(*entry.server);
       if (!record.slow_start.active()) continue;
@@ -300,6 +315,7 @@ std::optional<int64_t> PoolRegistry::next_advance_ms() const {
     for (const Entry& entry : state->entries) {
       const Record& record = records_.at(entry.server.get());
       if (record.state.facts().ejected) consider(record.ejection.until_ms());
+      if (auto at_ms = trusted_from_ms(*entry.server, record, config)) consider(*at_ms);
       if (record.state.facts().overloaded_in_responses) {
         consider(std::max(entry.server->reported.overloaded_until_ms(), now_ms));
       }

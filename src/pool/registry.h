@@ -185,6 +185,8 @@ class PoolRegistry {
   bool may_eject(const PoolState& state, const OutlierConfig& rules) const;
   void end_ejection(Server& server, const std::string& reason);
   void end_ejections(PoolState& state);
+  static std::optional<int64_t> trusted_from_ms(const Server& server, const Record& record,
+                                                const PoolConfig& pool);
   void note_recovery(Record& record, const StatusChange& change, const PoolConfig& pool) const;
   bool any_starts_slowly(const PoolState& state) const;
   std::shared_ptr<const Pool> build(PoolState& state) const;

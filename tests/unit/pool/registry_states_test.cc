@@ -104,7 +104,8 @@ TEST_F(OutlierRegistryTest, AnEjectedServerIsBackWhenItsTimeIsOver) {
   registry_.advance();
   EXPECT_EQ(registry_.status(at(1)), ServerStatus::healthy);
   EXPECT_TRUE(registry_.dirty());
-  EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
+  EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 1'000)
+      << "no failure until then: no more trials";
   EXPECT_EQ(at(1).failures_in_a_row, 3u) << "one more failure is enough";
   EXPECT_EQ(at(1).next_trial_ms, now_ms_) << "from now on one tries it";
   auto history = registry_.report(0).at(1).history;
@@ -114,6 +115,36 @@ TEST_F(OutlierRegistryTest, AnEjectedServerIsBackWhenItsTimeIsOver) {
 
   registry_.eject(at(1));
   EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 2'000) << "the second one";
+}
+
+TEST_F(OutlierRegistryTest, WithoutAFailureTheTrialsEnd) {
+  set_up(3, 50);
+  registry_.eject(at(1));
+  now_ms_ += 1'000;
+  registry_.advance();
+  at(1).next_trial_ms = now_ms_ + 700;  // somebody tries it
+  EXPECT_EQ(registry_.next_advance_ms(), now_ms_ + 1'000);
+  now_ms_ += 999;
+  registry_.advance();
+  EXPECT_NE(at(1).next_trial_ms, 0);
+  now_ms_ += 1;
+  registry_.advance();
+  EXPECT_EQ(at(1).next_trial_ms, 0) << "it may be one that never says anything";
+  EXPECT_EQ(registry_.next_advance_ms(), std::nullopt);
+}
+
+TEST_F(OutlierRegistryTest, OneThatIsAddedAgainNeedsNoTrial) {
+  set_up(3, 50);
+  Server& ejected = at(1);
+  registry_.eject(ejected);
+  EXPECT_NE(ejected.next_trial_ms, 0);
+  auto servers = config_.pools["web"].servers;
+  config_.pools["web"].servers.erase(config_.pools["web"].servers.begin() + 1);
+  apply();
+  config_.pools["web"].servers = servers;
+  apply();
+  ASSERT_EQ(&at(1), &ejected) << "it was not freed yet";
+  EXPECT_EQ(ejected.next_trial_ms, 0);
 }
 
 TEST_F(OutlierRegistryTest, NoMoreThanMaxEjectedRoundedDown) {

@@ -170,6 +170,14 @@ TEST_F(StickinessTest, OneClientTriesItsServerThatIsBackTheOthersWait) {
   home->next_trial_ms = rig_.loop.now_ms();
   EXPECT_EQ(serve(all, 1), home);
   EXPECT_NE(serve(all, 1), home) << "that was the trial";
+  home->next_trial_ms = rig_.loop.now_ms();
+  Want want;
+  want.now_ms = rig_.loop.now_ms();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(all.bind(*key(1).sticky, want));
+    EXPECT_EQ(want.only, home) << "whose trial it is may be bound again";
+    want.only = nullptr;
+  }
   count_success(*home);
   EXPECT_EQ(serve(all, 1), home);
   EXPECT_EQ(serve(all, 1), home);
