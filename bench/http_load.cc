@@ -7,8 +7,8 @@
 //          asking until standard input ends
 // With --tls 1 over TLS. With --hosts N the requests name N hosts in turn. With --users N they
 // bring the tokens of N users, who all were there once before the run begins; with --asking N so
-// many of them go on. Every body is
-// compared with what must have come; anything but a 200 ends the run with an error.
+// many of them go on. With --awake 1 it never sleeps. Every body is compared with what must have
+// come; anything but a 200 ends the run with an error.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -47,6 +47,7 @@ class Load {
         connections_(options.number("connections", 64)),
         active_(options.number("active", 0)),
         use_tls_(options.number("tls", 0) != 0),
+        timeout_ms_(options.number("awake", 0) != 0 ? 0 : 100),
         users_(options.number("users", 0), options.number("asking", 1)),
         meter_(options) {
     const uint64_t hosts = options.number("hosts", 1);
@@ -122,7 +123,7 @@ class Load {
  private:
   template <typename Handler>
   void for_each_event(Handler handle) {
-    bench::for_each_event<Connection>(epoll_, 100, handle);
+    bench::for_each_event<Connection>(epoll_, timeout_ms_, handle);
   }
 
   void open_blocking(Connection& connection) {
@@ -244,6 +245,7 @@ class Load {
   std::vector<Connection> connections_;
   size_t active_;
   bool use_tls_;
+  const int timeout_ms_;
   Users users_;
   SSL_CTX* context_ = nullptr;
   Meter meter_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The HTTP servers behind the proxies: one thread, one epoll, any number of consecutive ports.
+// The HTTP servers behind the proxies: one thread, one epoll, any number of consecutive ports. With
+// --awake 1 it never sleeps.
 // Connections are kept. A path that begins with /bulk gets as many bytes of the pattern as the
 // number behind it says (GET /bulk/1000000), any other the pattern's first 64.
 #include <algorithm>
@@ -37,8 +38,8 @@ std::string head_of(uint64_t length) {
 
 class Server : public PortServer<Server, Socket> {
  public:
-  Server(const sockaddr_in& first, unsigned ports)
-      : PortServer(first, ports),
+  Server(const sockaddr_in& first, unsigned ports, bool stays_awake)
+      : PortServer(first, ports, stays_awake ? 0 : -1),
         small_(head_of(kSmallBody) + std::string(pattern_.at(0).data, kSmallBody)) {}
 
   bool serve(Socket& socket, uint32_t events) {
@@ -117,7 +118,8 @@ int main(int argc, char** argv) {
   Options options(argc, argv);
   const sockaddr_in first = endpoint(options.text("listen", "127.0.0.1:6000"));
   const auto ports = static_cast<unsigned>(options.number("ports", 1));
+  const bool stays_awake = options.number("awake", 0) != 0;
   options.finish();
-  Server server(first, ports);
+  Server server(first, ports, stays_awake);
   server.run();
 }

@@ -17,7 +17,7 @@ class PortServer {
     std::puts("listening");
     std::fflush(stdout);
     for (;;) {
-      for_each_event<Socket>(epoll_, -1, [this](Socket& socket, uint32_t events) {
+      for_each_event<Socket>(epoll_, timeout_ms_, [this](Socket& socket, uint32_t events) {
         if (socket.listening) {
           accept_some(socket);
         } else if (!static_cast<Derived*>(this)->serve(socket, events)) {
@@ -29,7 +29,9 @@ class PortServer {
   }
 
  protected:
-  PortServer(const sockaddr_in& first, unsigned ports) {
+  // `timeout_ms`: how long it sleeps while nothing happens; -1 = until something does.
+  explicit PortServer(const sockaddr_in& first, unsigned ports, int timeout_ms = -1)
+      : timeout_ms_(timeout_ms) {
     for (unsigned i = 0; i < ports; ++i) add(listen_on(with_port_offset(first, i)), true);
   }
 
@@ -51,6 +53,7 @@ class PortServer {
     }
   }
 
+  const int timeout_ms_;
   int epoll_ = make_epoll();
 };
 

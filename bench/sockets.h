@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,11 +75,13 @@ inline void watch(int epoll, int operation, int fd, uint32_t events, void* owner
   if (epoll_ctl(epoll, operation, fd, &event) != 0) die_errno("epoll_ctl");
 }
 
-// One turn: what has happened is handled one by one; its owner is what watch() was given.
+// One turn: what has happened is handled one by one; its owner is what watch() was given. Timeout
+// 0: whoever calls this again and again never sleeps, and lets others on its CPU run instead.
 template <typename Owner, typename Handler>
 void for_each_event(int epoll, int timeout_ms, Handler handle) {
   epoll_event events[256];
   const int count = epoll_wait(epoll, events, 256, timeout_ms);
+  if (count == 0 && timeout_ms == 0) sched_yield();
   for (int i = 0; i < count; ++i)
     handle(*static_cast<Owner*>(events[i].data.ptr), events[i].events);
 }
