@@ -69,9 +69,7 @@ const VerifiedToken* TokenCheck::check(const TokenRule& rule) {
 const std::optional<VerifiedToken>& TokenCheck::check(const JwtVerifier& verifier,
                                                       const TokenSource& from) {
   if (const Checked* known = find(verifier, from)) return known->token;
-  Checked& checked = first_ ? more_.emplace_front() : first_.emplace();
-  checked.verifier = &verifier;
-  checked.from = &from;
+  Checked& checked = first_ ? more_.emplace_front(verifier, from) : first_.emplace(verifier, from);
   auto text = find_token(head_, from);
   if (text) checked.token = memory_->check(verifier, *text, unix_ms() / 1'000);
   return checked.token;

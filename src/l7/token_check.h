@@ -43,8 +43,10 @@ class TokenCheck {
 
  private:
   struct Checked {
-    const JwtVerifier* verifier = nullptr;
-    const TokenSource* from = nullptr;
+    Checked(const JwtVerifier& its, const TokenSource& source) : verifier(&its), from(&source) {}
+
+    const JwtVerifier* verifier;
+    const TokenSource* from;
     std::optional<VerifiedToken> token;
 
     bool is_of(const JwtVerifier& its, const TokenSource& source) const {
