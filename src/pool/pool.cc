@@ -50,8 +50,7 @@ bool is_full(const Candidate& candidate) {
 }
 
 bool is_avoided(const Server& server, int64_t now_ms) {
-  return server.avoid_until_ms.load(std::memory_order_relaxed) > now_ms ||
-         awaits_trial(server, now_ms);
+  return server.avoid_until_ms.load(std::memory_order_relaxed) > now_ms;
 }
 
 bool is_tried(const Server& server, const Want& want) {
@@ -60,10 +59,10 @@ bool is_tried(const Server& server, const Want& want) {
 
 // Whether work goes elsewhere than to the server that it sticks to, as long as there is another.
 bool passes_over_home(Server& home, Want& want) {
-  if (is_tried(home, want)) return true;
+  if (is_tried(home, want) || is_avoided(home, want.now_ms)) return true;
   if (want.trial == &home) return false;  // bound again, after a wait
-  if (is_avoided(home, want.now_ms) || !take_trial(home, want.now_ms)) return true;
-  want.trial = &home;
+  if (!take_trial(home, want.now_ms)) return true;
+  if (awaits_trial(home, want.now_ms)) want.trial = &home;  // for all others: this is it
   return false;
 }
 
@@ -131,14 +130,17 @@ class Search {
   // Excludes the candidate unless it may be used as far as avoiding goes.
   bool passes(uint32_t index, Exclusions& excluded) {
     if (!pass_over_avoided_ || index == trial_) return true;
-    return !is_avoided(*candidates_[index].server, want_.now_ms) || pass_over(index, excluded);
+    const Server& server = *candidates_[index].server;
+    bool is_out = is_avoided(server, want_.now_ms) || awaits_trial(server, want_.now_ms);
+    return !is_out || pass_over(index, excluded);
   }
 
   // The same, for who is about to use it: one that is not trusted is then this search's to try.
   bool takes(uint32_t index, Exclusions& excluded) {
-    if (!passes(index, excluded)) return false;
     if (!pass_over_avoided_ || index == trial_) return true;
-    if (!take_trial(*candidates_[index].server, want_.now_ms)) return pass_over(index, excluded);
+    Server& server = *candidates_[index].server;
+    bool is_out = is_avoided(server, want_.now_ms) || !take_trial(server, want_.now_ms);
+    if (is_out) return pass_over(index, excluded);
     trial_ = index;
     return true;
   }

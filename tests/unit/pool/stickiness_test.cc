@@ -176,11 +176,21 @@ TEST_F(StickinessTest, OneClientTriesItsServerThatIsBackTheOthersWait) {
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(all.bind(*key(1).sticky, want));
     EXPECT_EQ(want.only, home) << "whose trial it is may be bound again";
-    want.only = nullptr;
   }
+  home->avoid_until_ms = want.now_ms + 1'000;
+  ASSERT_TRUE(all.bind(*key(1).sticky, want));
+  EXPECT_EQ(want.only, nullptr) << "others could not connect meanwhile";
+  home->avoid_until_ms = 0;
   count_success(*home);
   EXPECT_EQ(serve(all, 1), home);
   EXPECT_EQ(serve(all, 1), home);
+  Want early;
+  early.now_ms = rig_.loop.now_ms();
+  ASSERT_TRUE(all.bind(*key(1).sticky, early));
+  EXPECT_EQ(early.only, home);
+  home->next_trial_ms = early.now_ms + 10'000;
+  ASSERT_TRUE(all.bind(*key(1).sticky, early));
+  EXPECT_EQ(early.only, nullptr) << "it was ejected while this one waited";
 }
 
 TEST_F(StickinessTest, WhoMustNotMoveTriesItsOwnServerAgain) {
