@@ -24,6 +24,8 @@ class LruMap {
   LruMap& operator=(LruMap&&) noexcept = default;
 
   size_t size() const { return size_; }
+  // A new entry would take another's place.
+  bool is_full() const { return size_ >= capacity_; }
 
   // Null where there is none. Not a use.
   Value* find(const Key& key) {
@@ -53,7 +55,7 @@ class LruMap {
       *known = std::move(value);
       return;
     }
-    while (size_ >= capacity_) erase_oldest();
+    while (is_full()) erase_oldest();
     if (size_ >= buckets_.size()) grow();
     uint32_t index = allocate();
     Node& added = node(index);
@@ -74,8 +76,13 @@ class LruMap {
     capacity_ = std::max<size_t>(1, capacity);
     while (size_ > capacity_) erase_oldest();
   }
-  // The one whose place a new one would take. There is one.
-  void erase_oldest() { remove(oldest()); }
+  // The one whose place a new one would take, and says which it was. There is one.
+  Key erase_oldest() {
+    uint32_t index = oldest();
+    Key key = node(index).key;
+    remove(index);
+    return key;
+  }
   // Looks at so many of the least recently used, until one is neither `gone(key, value)`, and
   // erased, nor touched, and passed over.
   template <typename Gone>

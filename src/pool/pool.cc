@@ -278,7 +278,7 @@ bool Pool::bind(const StickyKey& key, Want& want) const {
   auto number = number_of(key, want.now_ms);
   want.has_home = number.has_value();
   if (!number) return true;
-  if (store_ && sticky_->take_due(key.hash, want.now_ms)) store_->tell(key, *number);
+  tell_use(key, *number, want.now_ms);
   const Member* member = find(*number);
   bool may_move = config_->sticky->fallback == StickyFallback::rebalance;
   if (member == nullptr || !takes_its_own(*member, want.now_ms)) return may_move;
@@ -286,6 +286,19 @@ bool Pool::bind(const StickyKey& key, Want& want) const {
   want.only = member->server;
   want.limit_of_only = member->limit;
   return true;
+}
+
+StickyHint Pool::hint(const StickyKey& key, int64_t now_ms) const {
+  if (!sticky_) return {};
+  StickyHint hint = sticky_->hint(key, now_ms);
+  if (hint != StickyHint()) tell_use(key, hint.server, now_ms);
+  return hint;
+}
+
+// To the store, now and then; never where a hint said that there is no need to look at the entry.
+void Pool::tell_use(const StickyKey& key, uint32_t server, int64_t now_ms) const {
+  if (!store_ || sticky_->is_good(key.hint, key.hash, now_ms)) return;
+  if (sticky_->take_due(key.hash, now_ms)) store_->tell(key, server);
 }
 
 bool Pool::is_away(const StickyKey& key, const Server& server, int64_t now_ms) const {

@@ -100,6 +100,8 @@ class Pool {
   // cannot be reached just now is passed over, for this once. False: its server is gone, and it
   // must not have another.
   bool bind(const StickyKey& key, Want& want) const;
+  // Where the key's server is, for whoever brings the key again.
+  StickyHint hint(const StickyKey& key, int64_t now_ms) const;
   // Who is to be asked before work with this key gets a server: the key may be known elsewhere, and
   // here no server is that could have it. Null: nobody. `want` counts as for bind().
   StickyStore* store_to_ask(const WorkKey& key, const Want& want) const;
@@ -127,6 +129,7 @@ class Pool {
 
   std::vector<uint64_t> seeds_of_members() const;  // empty where nothing is hashed
   const Member* find(uint32_t number) const;
+  void tell_use(const StickyKey& key, uint32_t server, int64_t now_ms) const;
   std::optional<uint32_t> number_of(const StickyKey& key, int64_t now_ms) const;
 
   std::shared_ptr<const PoolConfig> config_;

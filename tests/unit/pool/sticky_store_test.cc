@@ -166,6 +166,23 @@ TEST_F(StickyStoreTest, TheStoreIsToldWhatChanges) {
   EXPECT_EQ(store_->told, told);
 }
 
+TEST_F(StickyStoreTest, WhoComesByHintsIsToldOfToo) {
+  int64_t ttl_ms = config_->sticky->ttl.count();
+  int64_t now_ms = monotonic_ms();
+  pool().stick(key_, *members_[0].server, now_ms);
+  StickyKey key = *key_.sticky;
+  for (int use = 0; use < 40; ++use) {
+    now_ms += ttl_ms / 20;
+    key.hint = pool().hint(key, now_ms);
+    Want want;
+    want.now_ms = now_ms;
+    pool().bind(key, want);
+    EXPECT_EQ(want.only, members_[0].server);
+  }
+  EXPECT_GE(store_->told.size(), 1u + 6u) << "in two ttl";
+  EXPECT_LE(store_->told.size(), 1u + 8u);
+}
+
 TEST(StickyTable, AMoveIsUnsharedUntilTheStoreKnowsOfIt) {
   StickyTable table({});
   int64_t now_ms = monotonic_ms();

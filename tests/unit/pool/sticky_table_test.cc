@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+
 #include "common/clock.h"
 #include "servers.h"
 
@@ -147,6 +150,127 @@ TEST(StickyTable, ListsTheLatestFirst) {
   EXPECT_EQ(list[9].hash, key(90).hash);
   EXPECT_NEAR(static_cast<double>(list[0].ends_ms - list[0].used_ms), 60'000, 100);
   EXPECT_EQ(table.list(1'000, now_ms + 99'000).size(), 60u) << "the others are over";
+}
+
+StickyKey with_hint(StickyTable& table, StickyKey known, int64_t now_ms) {
+  known.hint = table.hint(known, now_ms);
+  return known;
+}
+
+TEST(StickyTable, AHintIsGoodAsLongAsNothingChangesAboutItsKey) {
+  struct Row {
+    const char* what;
+    std::function<void(StickyTable&, int64_t)> change;
+    std::optional<uint32_t> server;
+  };
+  const Row rows[] = {
+      {"a move", [](StickyTable& table, int64_t now_ms) { table.put(key(1), 8, now_ms); }, 8},
+      {"another balancer's move",
+       [](StickyTable& table, int64_t) { table.replace(key(1).hash, 8); }, 8},
+      {"what the store says",
+       [](StickyTable& table, int64_t now_ms) { table.adopt(key(1), 8, now_ms); }, 8},
+      {"its end", [](StickyTable& table, int64_t) { table.erase(key(1).hash); }, {}},
+      {"its server's end", [](StickyTable& table, int64_t) { table.forget(7); }, {}},
+      {"others take its place",
+       [](StickyTable& table, int64_t now_ms) {
+         for (uint64_t i = 10; i < 110; ++i) table.put(key(i), 9, now_ms);
+       },
+       {}},
+      {"other limits", [](StickyTable& table, int64_t) { table.set_limits({.max_entries = 99}); },
+       7},
+  };
+  for (const Row& row : rows) {
+    StickyTable table({.max_entries = 100});
+    int64_t now_ms = monotonic_ms();
+    EXPECT_EQ(table.hint(key(1), now_ms), StickyHint()) << "nobody knows it";
+    table.put(key(1), 7, now_ms);
+    table.put(key(2), 7, now_ms);
+    StickyKey known = with_hint(table, key(1), now_ms);
+    EXPECT_EQ(known.hint.server, 7u);
+    table.replace(key(2).hash, 9);
+    table.erase(key(2).hash);
+    EXPECT_TRUE(table.is_good(known.hint, known.hash, now_ms)) << "another key is another matter";
+    EXPECT_FALSE(table.is_good(known.hint, key(2).hash, now_ms));
+    EXPECT_EQ(table.find(known, now_ms), 7u);
+    row.change(table, now_ms);
+    EXPECT_FALSE(table.is_good(known.hint, known.hash, now_ms)) << row.what;
+    EXPECT_EQ(table.find(known, now_ms), row.server) << row.what;
+  }
+}
+
+TEST(StickyTable, AHintMeansNothingToAnotherTable) {
+  StickyTable here({});
+  StickyTable there({});
+  int64_t now_ms = monotonic_ms();
+  here.put(key(1), 7, now_ms);
+  there.put(key(1), 8, now_ms);
+  StickyKey known = with_hint(here, key(1), now_ms);
+  EXPECT_EQ(there.find(known, now_ms), 8u);
+  EXPECT_EQ(with_hint(there, known, now_ms).hint.server, 8u);
+}
+
+TEST(StickyTable, AHintEndsLongBeforeItsEntry) {
+  StickyTable table({.max_entries = 10, .ttl = milliseconds(160'000)});
+  int64_t now_ms = monotonic_ms();
+  StickyKey known{key(1).hash, now_ms + 60'000};
+  table.put(known, 7, now_ms);
+  known = with_hint(table, known, now_ms);
+  EXPECT_TRUE(table.is_good(known.hint, known.hash, now_ms + 9'800));
+  EXPECT_FALSE(table.is_good(known.hint, known.hash, now_ms + 10'200));
+  EXPECT_TRUE(table.find(known, now_ms + 55'000));
+  known = with_hint(table, known, now_ms + 55'000);
+  EXPECT_TRUE(table.is_good(known.hint, known.hash, now_ms + 59'800));
+  EXPECT_FALSE(table.is_good(known.hint, known.hash, now_ms + 60'200)) << "its token's end";
+  EXPECT_EQ(table.find(known, now_ms + 60'200), std::nullopt);
+}
+
+TEST(StickyTable, WhoComesByHintsIsInUseUntilTheyEnd) {
+  StickyTable table({.max_entries = 10, .ttl = milliseconds(160'000)});
+  int64_t now_ms = monotonic_ms();
+  table.put(key(1), 7, now_ms);
+  StickyKey known = with_hint(table, key(1), now_ms);
+  EXPECT_EQ(table.find(known, now_ms + 9'800), 7u);
+  EXPECT_LE(table.list(1, now_ms + 5'000).at(0).used_ms, now_ms + 5'000) << "never in advance";
+  EXPECT_EQ(table.find(known, now_ms + 169'000), 7u) << "less than the ttl after the last use";
+  EXPECT_FALSE(table.find(known, now_ms + 340'000));
+}
+
+// Others come so fast that an entry which nobody uses lasts 10 s.
+TEST(StickyTable, WhoComesByHintsKeepsItsPlaceInAFullTable) {
+  StickyTable table({.max_entries = 1'000});
+  int64_t now_ms = monotonic_ms();
+  table.put(key(0), 7, now_ms);
+  StickyKey known = key(0);
+  int good = 0;
+  for (uint64_t i = 1; i < 20'000; ++i) {
+    now_ms += 10;
+    table.put(key(i), 8, now_ms);
+    if (i % 5 != 0) continue;
+    good += table.is_good(known.hint, known.hash, now_ms) ? 1 : 0;
+    known = with_hint(table, known, now_ms);
+    ASSERT_EQ(table.find(known, now_ms), 7u) << i;
+  }
+  EXPECT_GT(good, 2'000) << "of 4,000";
+}
+
+TEST(StickyTable, ManyThreadsGoByHintsToNoServerThatIsNoMore) {
+  StickyTable table({});
+  int64_t now_ms = monotonic_ms();
+  table.put(key(1), 0, now_ms);
+  std::atomic<uint32_t> at_least{0};
+  run_threads(4, [&](int thread) {
+    StickyKey known = key(1);
+    for (uint32_t i = 1; i < 20'000; ++i) {
+      if (thread == 0) {
+        table.put(key(1), i, now_ms);
+        at_least.store(i, std::memory_order_release);
+        continue;
+      }
+      known = with_hint(table, known, now_ms);
+      uint32_t least = at_least.load(std::memory_order_acquire);
+      EXPECT_GE(table.find(known, now_ms), least);
+    }
+  });
 }
 
 TEST(StickyTable, ManyThreadsSeeOneTable) {
