@@ -70,6 +70,8 @@ bool Exchange::prepare() {
   RequestHead& request = request_.head;
   SourceRates* rates = routes_->limits.by_source.get();
   if (rates != nullptr && refused_by_rate(rates, source_ip_key(source_))) return false;
+  TokenCheck tokens(request, routes_->memory.get());
+  tokens.expect(routes_->expected);
   if (!is_normalized(request.path)) {
     auto path = normalized_path(request.path);
     if (!path) {
@@ -83,7 +85,6 @@ bool Exchange::prepare() {
     return false;
   }
   take_up_trace();
-  TokenCheck tokens(request, routes_->memory.get());
   auto found = routes_->router->find(request, source_, [&](size_t index) {
     return tokens.check(routes_->clients[index].rule) != nullptr;
   });
@@ -246,6 +247,7 @@ bool Exchange::note_connected(bool ask) {
   connector_.connected();
   if (sticky_key_ && !std::exchange(stuck_, true) && !is_home) {
     pool().stick(key(pool()), server_->server(), now_ms());
+    note_place();
   }
   return true;
 }

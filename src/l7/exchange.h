@@ -94,6 +94,7 @@ class Exchange final : public InSlab<Exchange>,
   WorkKey key(const Pool& pool) const;
   void take_load_report(ResponseHead& head);
   void find_sticky_key(TokenCheck& tokens);
+  void note_place();
   void take_cookie();
   void note_cookies(ResponseHead& head);
   void learn_cookies(const ResponseHead& head);
@@ -138,9 +139,10 @@ class Exchange final : public InSlab<Exchange>,
   std::shared_ptr<const RouteTable> leased_from_;
   const HttpRoute* route_ = nullptr;
   size_t route_index_ = 0;
-  size_t pool_index_ = 0;                // in the route's pools
-  std::optional<StickyKey> sticky_key_;  // where the pool has stickiness
-  std::unique_ptr<KeptRequest> memory_;  // of request_, until it is over
+  size_t pool_index_ = 0;                  // in the route's pools
+  std::optional<StickyKey> sticky_key_;    // where the pool has stickiness
+  std::optional<Digest128> sticky_token_;  // whose claim it is
+  std::unique_ptr<KeptRequest> memory_;    // of request_, until it is over
   KeptRequest& request_;
   TraceContext trace_;
   std::string held_;

@@ -26,8 +26,22 @@ void Exchange::find_sticky_key(TokenCheck& tokens) {
     return;
   }
   const auto& clients = routes_->clients[route_index_].pools[pool_index_];
-  const VerifiedToken* token = tokens.check(clients.token);
-  if (token != nullptr) sticky_key_ = sticky_key(*token, clients.claim, now_ms());
+  const KnownToken* token = tokens.check(clients.token);
+  if (token == nullptr) return;
+  sticky_key_ = sticky_key(*token, clients.claim, now_ms());
+  if (!sticky_key_) return;
+  sticky_key_->hint = token->place;
+  sticky_token_ = token->digest;
+  note_place();
+}
+
+// For who brings the token next.
+void Exchange::note_place() {
+  if (!sticky_token_) return;
+  StickyHint place = pool().hint(*sticky_key_, now_ms());
+  if (place == sticky_key_->hint) return;
+  sticky_key_->hint = place;
+  routes_->memory->note_place(*sticky_token_, place);
 }
 
 // It is for us alone.

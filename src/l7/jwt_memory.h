@@ -1,47 +1,85 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
 
-#include "common/lru_map.h"
+#include "common/huge_pages.h"
 #include "common/siphash.h"
 #include "l7/jwt_verifier.h"
+#include "pool/sticky_table.h"
 
 namespace lb {
 
+// A token that was found valid, by which digest it is known, and where its user was last.
+struct KnownToken : VerifiedToken {
+  Digest128 digest;
+  StickyHint place;
+};
+
 // The tokens that were found valid, by their verifier's digest, until they expire: a client that
-// comes again costs no check of a signature. One for the process, bounded; those that were not used
-// for long go. Only valid tokens are kept, so that nobody fills it with rubbish. About 150 bytes
-// each. Any thread; a short lock per shard, held for memory work alone.
+// comes again costs no check of a signature. One for the process, bounded; of those that are in
+// each other's way the one goes that was not used for longest, to a minute. Only valid tokens are
+// kept, so that nobody fills it with rubbish. Any thread; a short lock per shard, held for memory
+// work alone.
+//
+// Of one token among a million no cache of the CPU has anything, and to wait for memory that is
+// known only by other memory takes some hundredths of a request each time. So all that is known of
+// a token lies in one slot, at a place that follows from its digest: seek() can be called as soon
+// as the token is seen, check() when something else was done meanwhile.
 class JwtMemory {
  public:
-  static constexpr size_t kMostTokens = 1 << 20;
+  // In all: 256 MiB, and claims that do not fit apart from them. A million tokens find room without
+  // driving one another out.
+  static constexpr size_t kMostSlots = 1 << 21;
 
-  explicit JwtMemory(size_t most_tokens = kMostTokens);
+  explicit JwtMemory(size_t most_slots = kMostSlots);
   JwtMemory(const JwtMemory&) = delete;
   JwtMemory& operator=(const JwtMemory&) = delete;
 
-  // The token if it is valid by this verifier now.
-  std::optional<VerifiedToken> check(const JwtVerifier& verifier, std::string_view token,
-                                     int64_t now_s);
+  // A token of which it is not known yet whether it is valid. Both outlive it.
+  struct Sought {
+    const JwtVerifier& verifier;
+    std::string_view text;
+    Digest128 digest;  // none if it is too long to be valid
+  };
+  // Begins to fetch what is remembered of a token.
+  Sought seek(const JwtVerifier& verifier, std::string_view token) const;
+  // The token if it is valid by its verifier now.
+  std::optional<KnownToken> check(const Sought& token, int64_t now_s);
+  // Where its user is, for whoever checks it next.
+  void note_place(const Digest128& digest, const StickyHint& place);
 
   size_t size() const;
 
  private:
-  struct HashOfDigest {
-    size_t operator()(const Digest128& digest) const { return static_cast<size_t>(digest.low); }
+  static constexpr size_t kCacheLine = 64;
+  struct alignas(2 * kCacheLine) Slot {
+    KnownToken token;     // with valid_until_s 0 where there is none any more
+    uint32_t used_s = 0;  // 0: free, and never was in use, so that a search ends here
   };
-  struct alignas(64) Shard {
+  static_assert(sizeof(Slot) == 2 * kCacheLine);
+  struct alignas(kCacheLine) Shard {
     mutable std::mutex mutex;
-    LruMap<Digest128, VerifiedToken, HashOfDigest> tokens{1};
+    HugeVector<Slot> slots;  // a power of two
+    size_t size = 0;         // of them with a token
+    // The same for prefetch(), without the lock: what it fetches need not be there any more.
+    std::atomic<const Slot*> begin{nullptr};
+    std::atomic<size_t> count{0};
   };
-  static constexpr size_t kShards = 64;
 
-  std::vector<Shard> shards_;
+  size_t shard_of(const Digest128& digest) const { return digest.high & (shards_.size() - 1); }
+  void prefetch(const Digest128& digest) const;
+  static Slot* find(Shard& shard, const Digest128& digest);
+  void put(Shard& shard, Slot added, int64_t now_s);
+  void grow(Shard& shard, int64_t now_s);
+
+  std::vector<Shard> shards_;  // a power of two
+  const size_t most_slots_;    // of one
 };
 
 }  // namespace lb

@@ -37,7 +37,7 @@ class VerifiedToken {
   // Each is two bytes for its size, then itself. As many as fit are kept here, where whoever reads
   // the token has them at hand; if there are more, all are elsewhere.
   uint16_t near_size_ = 0;
-  std::array<char, 70> near_{};
+  std::array<char, 62> near_{};
   std::shared_ptr<const std::string> far_;
 };
 

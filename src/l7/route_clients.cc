@@ -80,7 +80,7 @@ std::vector<RouteClients> know_clients(const std::vector<HttpRoute>& routes,
       of_pool.cookies = cookies_of(*pool, cookie_key, cookies);
       const auto& sticky = pool->config().sticky;
       if (!sticky || sticky->by != StickyBy::jwt) continue;
-      of_pool.token = {by_name(sticky->jwt), {sticky->from}};
+      if (route.is_sticky) of_pool.token = {by_name(sticky->jwt), {sticky->from}};
       if (of_pool.token.verifier) {
         of_pool.claim = of_pool.token.verifier->index_of(sticky->claim).value_or(0);
       }
@@ -92,6 +92,22 @@ std::vector<RouteClients> know_clients(const std::vector<HttpRoute>& routes,
         found == sources.end() ? std::vector<TokenSource>{TokenSource{}} : found->second;
   }
   return all;
+}
+
+TokenRule expected_token(const std::vector<RouteClients>& clients) {
+  TokenRule expected;
+  auto is_the_one = [&expected](const TokenRule& rule) {
+    if (!rule.verifier) return false;
+    if (!expected.verifier) expected = {rule.verifier, {rule.from.front()}};
+    return rule.verifier == expected.verifier && rule.from.front() == expected.from.front();
+  };
+  for (const RouteClients& route : clients) {
+    bool all_ask = is_the_one(route.rule) ||
+                   std::all_of(route.pools.begin(), route.pools.end(),
+                               [&](const auto& pool) { return is_the_one(pool.token); });
+    if (!all_ask) return {};
+  }
+  return expected;
 }
 
 }  // namespace lb

@@ -34,4 +34,8 @@ std::vector<RouteClients> know_clients(const std::vector<HttpRoute>& routes,
                                        const std::string& cookie_key,
                                        const std::vector<RouteClients>* before);
 
+// The token that every request which goes to a server is asked for, whatever its route; nobody's
+// where there is none.
+TokenRule expected_token(const std::vector<RouteClients>& clients);
+
 }  // namespace lb

@@ -206,6 +206,7 @@ std::shared_ptr<const RouteTable> make_route_table(const HttpListenerConfig& con
   }
   table->clients = know_clients(config.routes, table->pools, verifiers, cookie_key,
                                 before != nullptr ? &before->clients : nullptr);
+  table->expected = expected_token(table->clients);
   table->limits =
       make_request_limits(config, table->clients, before != nullptr ? &before->limits : nullptr,
                           before != nullptr ? &before->router->routes() : nullptr);

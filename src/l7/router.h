@@ -74,6 +74,7 @@ struct RouteTable final : ProtocolPlan {
   // By route.
   std::vector<RouteClients> clients;
   std::shared_ptr<JwtMemory> memory;
+  TokenRule expected;  // where all that go to a server are asked for the same token
   RequestLimits limits;
   // A pool tells its servers where clients came in (send_proxy_protocol).
   bool wants_local_address = false;

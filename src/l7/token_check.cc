@@ -58,7 +58,12 @@ std::optional<std::string_view> find_token(const RequestHead& head, const TokenS
   return found;
 }
 
-const VerifiedToken* TokenCheck::check(const TokenRule& rule) {
+void TokenCheck::expect(const TokenRule& rule) {
+  if (!rule.verifier || memory_ == nullptr || rule.from.empty()) return;
+  find(*rule.verifier, rule.from.front());
+}
+
+const KnownToken* TokenCheck::check(const TokenRule& rule) {
   if (!rule.verifier || memory_ == nullptr) return nullptr;
   for (const TokenSource& from : rule.from) {
     if (const auto& token = check(*rule.verifier, from)) return &*token;
@@ -66,21 +71,24 @@ const VerifiedToken* TokenCheck::check(const TokenRule& rule) {
   return nullptr;
 }
 
-const std::optional<VerifiedToken>& TokenCheck::check(const JwtVerifier& verifier,
-                                                      const TokenSource& from) {
-  if (const Checked* known = find(verifier, from)) return known->token;
-  Checked& checked = first_ ? more_.emplace_front(verifier, from) : first_.emplace(verifier, from);
-  auto text = find_token(head_, from);
-  if (text) checked.token = memory_->check(verifier, *text, unix_ms() / 1'000);
+const std::optional<KnownToken>& TokenCheck::check(const JwtVerifier& verifier,
+                                                   const TokenSource& from) {
+  Checked& checked = find(verifier, from);
+  if (checked.sought) {
+    checked.token = memory_->check(*checked.sought, unix_ms() / 1'000);
+    checked.sought.reset();
+  }
   return checked.token;
 }
 
-const TokenCheck::Checked* TokenCheck::find(const JwtVerifier& verifier,
-                                            const TokenSource& from) const {
-  if (!first_ || first_->is_of(verifier, from)) return first_ ? &*first_ : nullptr;
-  auto found = std::find_if(more_.begin(), more_.end(),
-                            [&](const Checked& each) { return each.is_of(verifier, from); });
-  return found != more_.end() ? &*found : nullptr;
+TokenCheck::Checked& TokenCheck::find(const JwtVerifier& verifier, const TokenSource& from) {
+  if (first_ && first_->is_of(verifier, from)) return *first_;
+  for (Checked& each : more_) {
+    if (each.is_of(verifier, from)) return each;
+  }
+  Checked& added = first_ ? more_.emplace_front(verifier, from) : first_.emplace(verifier, from);
+  if (auto text = find_token(head_, from)) added.sought.emplace(memory_->seek(verifier, *text));
+  return added;
 }
 
 }  // namespace lb

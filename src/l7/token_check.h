@@ -38,8 +38,11 @@ class TokenCheck {
  public:
   TokenCheck(const RequestHead& head, JwtMemory* memory) : head_(head), memory_(memory) {}
 
+  // The rule will probably be asked by soon: what is remembered of its first token begins to be
+  // fetched.
+  void expect(const TokenRule& rule);
   // The first valid token that the rule finds, else null. Valid as long as this is.
-  const VerifiedToken* check(const TokenRule& rule);
+  const KnownToken* check(const TokenRule& rule);
 
  private:
   struct Checked {
@@ -47,15 +50,16 @@ class TokenCheck {
 
     const JwtVerifier* verifier;
     const TokenSource* from;
-    std::optional<VerifiedToken> token;
+    std::optional<JwtMemory::Sought> sought;  // until it was checked
+    std::optional<KnownToken> token;
 
     bool is_of(const JwtVerifier& its, const TokenSource& source) const {
       return verifier == &its && *from == source;
     }
   };
 
-  const std::optional<VerifiedToken>& check(const JwtVerifier& verifier, const TokenSource& from);
-  const Checked* find(const JwtVerifier& verifier, const TokenSource& from) const;
+  Checked& find(const JwtVerifier& verifier, const TokenSource& from);
+  const std::optional<KnownToken>& check(const JwtVerifier& verifier, const TokenSource& from);
 
   const RequestHead& head_;
   JwtMemory* memory_;  // null: there are no verifiers

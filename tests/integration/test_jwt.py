@@ -64,6 +64,32 @@ def test_of_a_server_that_is_removed_only_its_users_move_and_not_back(lb, server
     assert homes(proxy, USERS) == moved
 
 
+@pytest.mark.fast
+def test_users_who_ask_on_and_on_move_with_all_their_tokens_and_only_once(lb, server, admin, tmp_path):
+    users = USERS[:60]
+    tokens = [{user: SHOP.token(user, jti=device) for user in users} for device in ("laptop", "phone")]
+    proxy = lb(shop_config(*named(server, "a", "b", "c"), directory=tmp_path, runtime={"workers": 2},
+                           admin={"address": admin.address}))
+
+    def places():
+        """Where each user was in several requests by each token, over two connections."""
+        with proxy.connect() as one, proxy.connect() as other:
+            return {user: {ask(client, token[user]).body.decode()
+                           for client in (one, other) for token in tokens for _ in range(3)}
+                    for user in users}
+
+    first = places()
+    assert all(len(seen) == 1 for seen in first.values())
+    assert set.union(*first.values()) == {"a", "b", "c"}
+    admin.set_state("b", "maintenance")
+    wait_until(lambda: not any("b" in seen for seen in places().values()), "all workers know of it")
+    moved = places()
+    for user in users:
+        assert len(moved[user]) == 1 and (first[user] == {"b"} or moved[user] == first[user])
+    admin.set_state("b", "ready")
+    assert places() == moved
+
+
 def proxy_listeners(proxy):
     """The listeners that it has, so that a reload keeps its port."""
     return {"front": {"address": proxy.address, "protocol": "http", "pool": "back"}}

@@ -7,6 +7,7 @@ import time
 import pytest
 from lbtest import RedisServer, wait_until
 from lbtest.http import asks, http_config, names_itself_in_http
+from lbtest.tokens import Secret
 
 USERS = [f"user-{number}" for number in range(40)]
 
@@ -128,18 +129,42 @@ def test_nobody_waits_for_a_redis_that_stands_still(lb, shop, redis):
     assert homes(connected(lb(config(shop, redis))), new) == placed
 
 
-def test_who_was_moved_by_one_balancer_has_moved_for_all(lb, shop, redis):
-    first = connected(lb(config(shop, redis)))
-    second = connected(lb(config(shop, redis)))
+@pytest.mark.parametrize("by", ["header", "jwt"])
+def test_who_was_moved_by_one_balancer_has_moved_for_all(lb, shop, redis, tmp_path, by):
+    identity = Secret()
+    (tmp_path / "secret").write_bytes(identity.secret)
+    tokens = {user: identity.token(user) for user in USERS}
+
+    def sticks(left_out=""):
+        made = config(shop, redis, left_out=left_out)
+        if by == "jwt":
+            sticky = made["pools"]["back"]["sticky"]
+            made["pools"]["back"]["sticky"] = {"by": "jwt", "jwt": "shop", "store": sticky["store"]}
+            made["jwt"] = {"shop": {"algorithms": ["HS256"], "secret_file": str(tmp_path / "secret")}}
+        return made
+
+    def homes(proxy):
+        """Of users who ask three times, with the same token."""
+        found = {}
+        for user, token in tokens.items():
+            with proxy.connect() as client:
+                headers = [f"X-User: {user}", f"Authorization: Bearer {token}"]
+                seen = {asks(client, headers=headers).body.decode() for _ in range(3)}
+            found[user] = "".join(sorted(seen))
+        return found
+
+    first = connected(lb(sticks()))
+    second = connected(lb(sticks()))
     placed = homes(first)
+    assert set(placed.values()) == set("abc")
     wait_until(lambda: entries(redis) == len(USERS), "all are written")
     assert homes(second) == placed, "and remembers it"
-    first.reload(config(shop, redis, left_out="b"))
+    first.reload(sticks(left_out="b"))
     moved = homes(first)
     for user, server in placed.items():
-        assert moved[user] in "ac" if server == "b" else moved[user] == server
+        assert moved[user] in ("a", "c") if server == "b" else moved[user] == server
     wait_until(lambda: homes(second) == moved, "the other one was told")
-    first.reload(config(shop, redis))
+    first.reload(sticks())
     assert homes(first) == moved == homes(second), "nobody moves back"
 
 
