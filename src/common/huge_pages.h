@@ -3,43 +3,40 @@
 
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <new>
-#include <vector>
+#include <memory>
 
 namespace lb {
 
-// Memory for tables that are looked into at random: from 2 MiB on it lies in huge pages, where the
-// system has them (THP "madvise" or "always"), so that the CPU finds each address at once. Any
-// thread.
-template <typename T>
-struct HugePages {
-  using value_type = T;
-
-  HugePages() = default;
-  template <typename Other>
-  HugePages(const HugePages<Other>&) {}
-
-  T* allocate(size_t count) {
-    void* memory = ::operator new(count * sizeof(T), alignment(count));
-    if (is_huge(count)) ::madvise(memory, count * sizeof(T), MADV_HUGEPAGE);  // no more than a wish
-    return static_cast<T*>(memory);
+// Room for a table that is looked into at random and grows up to `size` bytes: memory comes with
+// its first use, and in huge pages (2 MiB) where the system has them to give (THP "madvise" or
+// "always"), so that the CPU need not search for each address. Any thread.
+class HugePages {
+ public:
+  explicit HugePages(size_t size) : size_(size + kPage) {
+    void* mapped = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) return;
+    mapped_ = begin_ = mapped;
+    size_t room = size_;
+    std::align(kPage, size, begin_, room);
+    ::madvise(begin_, size, MADV_HUGEPAGE);  // no more than a wish
   }
-  void deallocate(T* memory, size_t count) { ::operator delete(memory, alignment(count)); }
+  ~HugePages() {
+    if (mapped_ != nullptr) ::munmap(mapped_, size_);
+  }
+  HugePages(const HugePages&) = delete;
+  HugePages& operator=(const HugePages&) = delete;
 
-  friend bool operator==(const HugePages&, const HugePages&) { return true; }
+  // Null where there was no address space.
+  void* begin() const { return begin_; }
 
  private:
   static constexpr size_t kPage = 2 << 20;
 
-  static bool is_huge(size_t count) { return count * sizeof(T) >= kPage; }
-  static std::align_val_t alignment(size_t count) {
-    return std::align_val_t{is_huge(count) ? kPage : alignof(T)};
-  }
+  const size_t size_;
+  void* mapped_ = nullptr;
+  void* begin_ = nullptr;
 };
-
-template <typename T>
-using HugeVector = std::vector<T, HugePages<T>>;
 
 }  // namespace lb

@@ -3,16 +3,15 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 #include <utility>
 
 namespace lb {
 
 namespace {
 
-// Their slots are a huge page each when there are as many as there may be.
-constexpr size_t kMostShards = 128;
-constexpr size_t kLeastOfShard = 64;  // slots that it may have
-constexpr size_t kFirstSlots = 8;
+constexpr size_t kMostTables = 2'048;
+constexpr size_t kLeastOfTable = 64;  // slots that it may have
 // A token is in one of so many slots in a row.
 constexpr size_t kWindow = 32;
 // How exactly it is known when a token was used last: a use need not write.
@@ -21,17 +20,28 @@ constexpr uint32_t kUsePace_s = 60;
 }  // namespace
 
 JwtMemory::JwtMemory(size_t most_slots)
-    : shards_(std::bit_floor(std::clamp<size_t>(most_slots / kLeastOfShard, 1, kMostShards))),
-      most_slots_(std::bit_floor(std::max(kFirstSlots, most_slots / shards_.size()))) {}
+    : tables_(std::bit_floor(std::clamp<size_t>(most_slots / kLeastOfTable, 1, kMostTables))),
+      most_slots_(std::max(kFirstSlots, std::bit_floor(most_slots / tables_.size()))),
+      memory_(tables_.size() * most_slots_ * sizeof(Slot)),
+      slots_(static_cast<Slot*>(memory_.begin())) {}
+
+JwtMemory::~JwtMemory() {
+  for (size_t table = 0; table < tables_.size(); ++table) {
+    const size_t count = tables_[table].count.load(std::memory_order_relaxed);
+    for (size_t number = 0; number < count; ++number) std::destroy_at(slot(table, number));
+  }
+}
 
 void JwtMemory::prefetch(const Digest128& digest) const {
-  const Shard& its = shards_[shard_of(digest)];
-  const size_t count = its.count.load(std::memory_order_acquire);
+  const size_t table = table_of(digest);
+  const size_t count = tables_[table].count.load(std::memory_order_relaxed);
   if (count == 0) return;
-  const Slot* slot = its.begin.load(std::memory_order_relaxed) + (digest.low & (count - 1));
-  // Its own or, not much more rarely, the next one.
-  const char* lines = reinterpret_cast<const char*>(slot);
-  for (size_t line = 0; line < 4; ++line) __builtin_prefetch(lines + line * kCacheLine);
+  // The token's slot or, not much more rarely, the next one.
+  for (size_t step = 0; step < 2; ++step) {
+    const Slot* it = slot(table, (digest.low + step) & (count - 1));
+    __builtin_prefetch(it);
+    __builtin_prefetch(reinterpret_cast<const char*>(it) + kCacheLine);
+  }
 }
 
 JwtMemory::Sought JwtMemory::seek(const JwtVerifier& verifier, std::string_view token) const {
@@ -49,83 +59,90 @@ std::optional<KnownToken> JwtMemory::check(const Sought& token, int64_t now_s) {
     return {};
   }
   const auto now = static_cast<uint32_t>(std::max<int64_t>(1, now_s));
-  Shard& its = shards_[shard_of(digest)];
+  const size_t table = table_of(digest);
   {
-    std::lock_guard lock(its.mutex);
-    if (Slot* known = find(its, digest)) {
+    std::lock_guard lock(lock_of(table));
+    if (Slot* known = find(table, digest)) {
       if (now_s < known->token.valid_until_s) {
         if (now - known->used_s >= kUsePace_s) known->used_s = now;
         return known->token;
       }
       known->token = {};
-      --its.size;
+      --tables_[table].size;
       verifier.tally()->add(JwtRefusal::expired);
       return {};
     }
   }
   auto verified = verifier.verify(text, now_s);
   if (!verified) return {};
-  std::lock_guard lock(its.mutex);
+  std::lock_guard lock(lock_of(table));
   KnownToken known{std::move(*verified), digest, {}};
-  if (find(its, digest) == nullptr) put(its, {.token = known, .used_s = now}, now_s);
+  if (slots_ != nullptr && find(table, digest) == nullptr) {
+    put(table, {.token = known, .used_s = now}, now_s);
+  }
   return known;
 }
 
 void JwtMemory::note_place(const Digest128& digest, const StickyHint& place) {
-  Shard& its = shards_[shard_of(digest)];
-  std::lock_guard lock(its.mutex);
-  if (Slot* known = find(its, digest)) known->token.place = place;
+  const size_t table = table_of(digest);
+  std::lock_guard lock(lock_of(table));
+  if (Slot* known = find(table, digest)) known->token.place = place;
 }
 
 size_t JwtMemory::size() const {
   size_t size = 0;
-  for (const Shard& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
-    size += shard.size;
+  for (size_t table = 0; table < tables_.size(); ++table) {
+    std::lock_guard lock(lock_of(table));
+    size += tables_[table].size;
   }
   return size;
 }
 
-JwtMemory::Slot* JwtMemory::find(Shard& shard, const Digest128& digest) {
-  const size_t mask = shard.slots.size() - 1;
-  for (size_t step = 0; step < std::min(kWindow, shard.slots.size()); ++step) {
-    Slot& it = shard.slots[(digest.low + step) & mask];
-    if (it.used_s == 0) return nullptr;
-    if (it.token.digest == digest) return &it;
+JwtMemory::Slot* JwtMemory::find(size_t table, const Digest128& digest) const {
+  const size_t count = tables_[table].count.load(std::memory_order_relaxed);
+  for (size_t step = 0; step < std::min(kWindow, count); ++step) {
+    Slot* it = slot(table, (digest.low + step) & (count - 1));
+    if (it->used_s == 0) return nullptr;
+    if (it->token.digest == digest) return it;
   }
   return nullptr;
 }
 
 // Into the first slot of its window that is free, or whose token is over; where there is none the
-// shard grows, or the one goes that was not used for longest.
-void JwtMemory::put(Shard& shard, Slot added, int64_t now_s) {
-  const size_t mask = shard.slots.size() - 1;
+// table grows, or the one goes that was not used for longest.
+void JwtMemory::put(size_t table, Slot added, int64_t now_s) {
+  const size_t count = tables_[table].count.load(std::memory_order_relaxed);
   Slot* oldest = nullptr;
-  for (size_t step = 0; step < std::min(kWindow, shard.slots.size()); ++step) {
-    Slot& it = shard.slots[(added.token.digest.low + step) & mask];
-    if (it.used_s == 0 || it.token.valid_until_s <= now_s) {
-      if (it.token.digest == Digest128{}) ++shard.size;
-      it = std::move(added);
+  for (size_t step = 0; step < std::min(kWindow, count); ++step) {
+    Slot* it = slot(table, (added.token.digest.low + step) & (count - 1));
+    if (it->used_s == 0 || it->token.valid_until_s <= now_s) {
+      if (it->token.digest == Digest128{}) ++tables_[table].size;
+      *it = std::move(added);
       return;
     }
-    if (oldest == nullptr || it.used_s < oldest->used_s) oldest = &it;
+    if (oldest == nullptr || it->used_s < oldest->used_s) oldest = it;
   }
-  if (shard.slots.size() < most_slots_) {
-    grow(shard, now_s);
-    return put(shard, std::move(added), now_s);
+  if (count < most_slots_) {
+    grow(table, now_s);
+    return put(table, std::move(added), now_s);
   }
   *oldest = std::move(added);
 }
 
-void JwtMemory::grow(Shard& shard, int64_t now_s) {
-  HugeVector<Slot> slots(std::min(most_slots_, std::max(kFirstSlots, shard.slots.size() * 2)));
-  slots.swap(shard.slots);
-  shard.begin.store(shard.slots.data(), std::memory_order_relaxed);
-  shard.count.store(shard.slots.size(), std::memory_order_release);
-  shard.size = 0;
-  for (Slot& it : slots) {
-    if (now_s < it.token.valid_until_s) put(shard, std::move(it), now_s);
+void JwtMemory::grow(size_t table, int64_t now_s) {
+  const size_t before = tables_[table].count.load(std::memory_order_relaxed);
+  const size_t count = std::max(kFirstSlots, before * 2);
+  std::vector<Slot> live;
+  live.reserve(before);
+  for (size_t number = 0; number < before; ++number) {
+    Slot* it = slot(table, number);
+    if (now_s < it->token.valid_until_s) live.push_back(std::move(*it));
+    *it = {};
   }
+  for (size_t number = before; number < count; ++number) std::construct_at(slot(table, number));
+  tables_[table].count.store(count, std::memory_order_relaxed);
+  tables_[table].size = 0;
+  for (Slot& it : live) put(table, std::move(it), now_s);
 }
 
 }  // namespace lb

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -24,8 +26,7 @@ struct KnownToken : VerifiedToken {
 // The tokens that were found valid, by their verifier's digest, until they expire: a client that
 // comes again costs no check of a signature. One for the process, bounded; of those that are in
 // each other's way the one goes that was not used for longest, to a minute. Only valid tokens are
-// kept, so that nobody fills it with rubbish. Any thread; a short lock per shard, held for memory
-// work alone.
+// kept, so that nobody fills it with rubbish. Any thread; a short lock, held for memory work alone.
 //
 // Of one token among a million no cache of the CPU has anything, and to wait for memory that is
 // known only by other memory takes some hundredths of a request each time. So all that is known of
@@ -33,11 +34,12 @@ struct KnownToken : VerifiedToken {
 // as the token is seen, check() when something else was done meanwhile.
 class JwtMemory {
  public:
-  // In all: 256 MiB, and claims that do not fit apart from them. A million tokens find room without
-  // driving one another out.
+  // In all: 256 MiB, and claims that do not fit apart from them. Of a million tokens a dozen drive
+  // out another.
   static constexpr size_t kMostSlots = 1 << 21;
 
   explicit JwtMemory(size_t most_slots = kMostSlots);
+  ~JwtMemory();
   JwtMemory(const JwtMemory&) = delete;
   JwtMemory& operator=(const JwtMemory&) = delete;
 
@@ -63,23 +65,37 @@ class JwtMemory {
     uint32_t used_s = 0;  // 0: free, and never was in use, so that a search ends here
   };
   static_assert(sizeof(Slot) == 2 * kCacheLine);
-  struct alignas(kCacheLine) Shard {
-    mutable std::mutex mutex;
-    HugeVector<Slot> slots;  // a power of two
-    size_t size = 0;         // of them with a token
-    // The same for prefetch(), without the lock: what it fetches need not be there any more.
-    std::atomic<const Slot*> begin{nullptr};
+  // Many small ones, so that nobody waits for long when one grows.
+  struct Table {
+    // Of slots: a power of two. Written under the lock; prefetch() reads it without.
     std::atomic<size_t> count{0};
+    size_t size = 0;  // of slots with a token
   };
+  struct alignas(kCacheLine) Lock {
+    std::mutex mutex;
+  };
+  static constexpr size_t kLocks = 64;
+  static constexpr size_t kFirstSlots = 8;  // of a table
 
-  size_t shard_of(const Digest128& digest) const { return digest.high & (shards_.size() - 1); }
+  size_t table_of(const Digest128& digest) const { return digest.high & (tables_.size() - 1); }
+  std::mutex& lock_of(size_t table) const { return locks_[table % kLocks].mutex; }
+  // The first slots of all tables stand together, then the ones that were added when they grew to
+  // twice as many, and so on: what is in use is one piece of memory.
+  Slot* slot(size_t table, size_t number) const {
+    const size_t added = std::bit_floor(number);
+    return slots_ + (number < kFirstSlots ? table * kFirstSlots + number
+                                          : (tables_.size() + table) * added + number - added);
+  }
   void prefetch(const Digest128& digest) const;
-  static Slot* find(Shard& shard, const Digest128& digest);
-  void put(Shard& shard, Slot added, int64_t now_s);
-  void grow(Shard& shard, int64_t now_s);
+  Slot* find(size_t table, const Digest128& digest) const;
+  void put(size_t table, Slot added, int64_t now_s);
+  void grow(size_t table, int64_t now_s);
 
-  std::vector<Shard> shards_;  // a power of two
-  const size_t most_slots_;    // of one
+  std::vector<Table> tables_;  // a power of two
+  const size_t most_slots_;    // of one; a power of two
+  const HugePages memory_;
+  Slot* const slots_;  // null where there is no memory: then none is remembered
+  mutable std::array<Lock, kLocks> locks_;
 };
 
 }  // namespace lb
